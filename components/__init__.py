@@ -1,0 +1,1 @@
+"""The science and the parts of armwise: everything but the orchestration."""

@@ -1,0 +1,1 @@
+"""The Cox models of a treatment arm and how good they are."""

@@ -1,0 +1,92 @@
+"""A dataset on disk: where its tables and images lie and what it says of itself."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from pydantic import Field, ValidationError
+
+from components.errors import CohortRejected
+from components.study.results import Record
+from components.study.vocabulary import DataOrigin, Phase, TreatmentArm
+
+SCHEMA_VERSION = 1
+
+
+class DatasetCard(Record):
+    """`dataset.json`: what a dataset is. `seed` is that of a synthetic one."""
+
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    name: str
+    origin: DataOrigin
+    arms: tuple[TreatmentArm, ...]
+    units: dict[str, str]
+    description: str
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The layout under a `data/` folder. Tables are Parquet, keyed by `patient_id`."""
+
+    root: Path
+
+    @property
+    def card_path(self) -> Path:
+        """`dataset.json`."""
+        return self.root / "dataset.json"
+
+    @property
+    def clinical_path(self) -> Path:
+        """One row a patient, columns of `components.cohort.schema`."""
+        return self.root / "clinical.parquet"
+
+    @property
+    def manifest_path(self) -> Path:
+        """One row a patient with images: geometry, scanner, HU statistics."""
+        return self.root / "manifest.parquet"
+
+    @property
+    def split_path(self) -> Path:
+        """`patient_id`, `split`: fixed once, nobody moves."""
+        return self.root / "split.parquet"
+
+    def image_path(self, patient_id: str, phase: Phase) -> Path:
+        """The patient's CT volume of a phase."""
+        return self.root / "images" / patient_id / f"{phase.value}.nii.gz"
+
+    def roi_path(self, patient_id: str) -> Path:
+        """The patient's consensus ROI as 3D Slicer writes it."""
+        return self.root / "images" / patient_id / "roi.seg.nrrd"
+
+    def card(self) -> DatasetCard:
+        """What the dataset says of itself.
+
+        Raises:
+            CohortRejected: `dataset.json` is missing or is no dataset card.
+        """
+        try:
+            return DatasetCard.from_json(self.card_path.read_bytes())
+        except FileNotFoundError:
+            msg = f"expected {self.card_path}, found none; is {self.root} a dataset of armwise?"
+            raise CohortRejected(msg) from None
+        except ValidationError as error:
+            fields = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors())
+            msg = f"{self.card_path}: these fields are missing or wrong: {fields}"
+            raise CohortRejected(msg) from None
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A Parquet table of a dataset.
+
+    Raises:
+        CohortRejected: The file is missing or cannot be read as Parquet.
+    """
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        msg = f"expected the table {path}, found none"
+        raise CohortRejected(msg) from None
+    except Exception as error:  # pyarrow raises many kinds; all mean the same to the user
+        msg = f"{path} cannot be read as a Parquet table ({type(error).__name__}); export it again"
+        raise CohortRejected(msg) from None

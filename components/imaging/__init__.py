@@ -1,0 +1,1 @@
+"""CT volumes and ROIs: reading, geometry, intensity and crops."""

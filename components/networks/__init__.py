@@ -1,0 +1,1 @@
+"""The backbones and everything that needs torch."""

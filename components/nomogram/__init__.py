@@ -1,0 +1,1 @@
+"""Nomograms as data: points, axes and exact survival."""

@@ -1,0 +1,1 @@
+"""One patient's row or volumes to points and survival."""

@@ -1,0 +1,1 @@
+"""Figures, tables, model cards and the study report."""

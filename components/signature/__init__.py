@@ -1,0 +1,1 @@
+"""Deep features to the signature dl_signature."""

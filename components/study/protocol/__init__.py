@@ -1,0 +1,106 @@
+"""The protocol: the science of a run as one frozen, complete configuration."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import ValidationError, model_validator
+
+from components.errors import UsageError
+from components.study.protocol.backbone import BackboneSection
+from components.study.protocol.base import Section
+from components.study.protocol.clinical import ClinicalSection
+from components.study.protocol.cohort import CohortSection
+from components.study.protocol.eligibility import EligibilitySection
+from components.study.protocol.evaluation import EvaluationSection
+from components.study.protocol.imaging import ImagingSection
+from components.study.protocol.label import LabelSection
+from components.study.protocol.nomogram import NomogramSection
+from components.study.protocol.promotion import PromotionSection
+from components.study.protocol.report import ReportSection
+from components.study.protocol.search import SearchSection, SearchSpace
+from components.study.protocol.signature import SignatureSection
+from components.study.protocol.split import SplitSection
+from components.study.protocol.study import StudySection
+
+__all__ = [
+    "BackboneSection",
+    "ClinicalSection",
+    "CohortSection",
+    "EligibilitySection",
+    "EvaluationSection",
+    "ImagingSection",
+    "LabelSection",
+    "NomogramSection",
+    "PromotionSection",
+    "Protocol",
+    "ReportSection",
+    "SearchSection",
+    "SearchSpace",
+    "SignatureSection",
+    "SplitSection",
+    "StudySection",
+    "read_protocol",
+]
+
+
+class Protocol(Section):
+    """Every choice that can change a number. A file is complete: nothing is inherited."""
+
+    profile: Literal["sound", "paper"]
+    study: StudySection
+    cohort: CohortSection
+    eligibility: EligibilitySection
+    split: SplitSection
+    label: LabelSection
+    imaging: ImagingSection
+    search: SearchSection
+    backbone: BackboneSection
+    signature: SignatureSection
+    clinical: ClinicalSection
+    evaluation: EvaluationSection
+    nomogram: NomogramSection
+    promotion: PromotionSection
+    report: ReportSection
+
+    @model_validator(mode="after")
+    def _arms_are_served(self) -> "Protocol":
+        missing = [arm.value for arm in self.study.arms if arm not in self.clinical.predictors]
+        if missing:
+            msg = f"clinical.predictors: expected a set for each arm, none for {', '.join(missing)}"
+            raise ValueError(msg)
+        return self
+
+    def hash(self, sections: Sequence[str] | None = None) -> str:
+        """The first 16 digits of the SHA-256 of the protocol, or of some of its sections."""
+        content = self.model_dump(mode="json", include=set(sections) if sections else None)
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def read_protocol(path: Path) -> Protocol:
+    """The protocol in a YAML file.
+
+    Raises:
+        UsageError: The file is missing, is no YAML, or holds an unknown key or a value out of range.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        msg = f"expected a protocol file at {path}, found none"
+        raise UsageError(msg) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        msg = f"{path}: expected YAML text: {error}"
+        raise UsageError(msg) from None
+    try:
+        return Protocol.model_validate(content)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'protocol'}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        msg = f"{path}: {faults}"
+        raise UsageError(msg) from None

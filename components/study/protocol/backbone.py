@@ -1,0 +1,24 @@
+"""Protocol section `backbone`: the networks and how they are trained."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from components.study.protocol.base import Section
+
+
+class BackboneSection(Section):
+    """Which networks compete, what they start from, and their training outside the search."""
+
+    names: tuple[Literal["resnet18", "resnet50", "densenet121"], ...] = Field(min_length=1)
+    weights: Literal["random", "imagenet"]
+    weights_dir: str | None = Field(
+        default=None, description="Folder of torchvision's .pth files; default: torch's own cache."
+    )
+    batch_size: int = Field(ge=2)
+    warmup_epochs: float = Field(ge=0)
+    mixed_precision: bool
+    augment: bool
+    selection: Literal["one_standard_error", "best"] = Field(
+        description="On the tuning target; one_standard_error leans to fewer multiply-adds."
+    )

@@ -1,0 +1,13 @@
+"""Protocol section `eligibility`: who is studied."""
+
+from pydantic import Field
+
+from components.study.protocol.base import Section
+
+
+class EligibilitySection(Section):
+    """Inclusion and exclusion rules; one that cannot be judged is "not assessable"."""
+
+    minimum_age_years: float = Field(ge=0)
+    maximum_days_ct_before_treatment: float = Field(gt=0)
+    require_complete_clinical_data: bool

@@ -1,0 +1,18 @@
+"""Protocol section `imaging`: from CT to tensor."""
+
+from pydantic import Field
+
+from components.study.protocol.base import Section
+
+
+class ImagingSection(Section):
+    """Crop of the ROI's largest axial slice in both phases and their difference."""
+
+    crop_px: int = Field(ge=16, description="Height and width of a crop in pixels.")
+    margin_mm: float = Field(ge=0, description="Added around the ROI's bounding box on each side.")
+    window_center_hu: float
+    window_width_hu: float = Field(gt=0)
+    difference_window_hu: float = Field(
+        gt=0, description="Arterial minus portal venous is clipped to plus or minus this."
+    )
+    workers: int = Field(ge=1)

@@ -1,0 +1,22 @@
+"""Protocol section `signature`: deep features to `dl_signature`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from components.study.protocol.base import Section
+
+
+class SignatureSection(Section):
+    """Correlation filter, optional univariate screen, LASSO Cox."""
+
+    maximum_correlation: float = Field(gt=0, le=1)
+    screen_p_value: float | None = Field(
+        default=None, gt=0, le=1, description="Univariate Cox screen; none where null."
+    )
+    l1_ratio: float = Field(gt=0, le=1)
+    n_lambdas: int = Field(ge=5)
+    lambda_min_ratio: float = Field(gt=0, lt=1)
+    cv_folds: int = Field(ge=3)
+    cv_repeats: int = Field(ge=1)
+    rule: Literal["lambda_min", "lambda_1se"]

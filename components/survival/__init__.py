@@ -1,0 +1,1 @@
+"""Survival statistics, in agreement with R's `survival`, `rms`, `glmnet` and `timeROC`."""

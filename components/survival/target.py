@@ -1,0 +1,62 @@
+"""The survival endpoint as arrays, validated once."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from components.errors import CohortRejected
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class SurvivalTarget:
+    """Follow-up of `n` patients: `time_days` (n,) positive and finite, `event` (n,) death or not.
+
+    Raises:
+        CohortRejected: A time is missing, infinite, zero or negative, or the lengths differ.
+    """
+
+    time_days: FloatArray
+    event: BoolArray
+
+    def __post_init__(self) -> None:
+        if self.time_days.shape != self.event.shape or self.time_days.ndim != 1:
+            msg = (
+                f"expected as many times as events, came {self.time_days.shape} times "
+                f"and {self.event.shape} events"
+            )
+            raise CohortRejected(msg)
+        if not np.all(np.isfinite(self.time_days)) or np.any(self.time_days <= 0):
+            bad = int(np.sum(~np.isfinite(self.time_days) | (self.time_days <= 0)))
+            msg = f"expected finite follow-up times above 0 days, {bad} are not"
+            raise CohortRejected(msg)
+
+    @classmethod
+    def of(cls, time_days: ArrayLike, event: ArrayLike) -> Self:
+        """The target of anything that converts to arrays."""
+        return cls(np.asarray(time_days, dtype=np.float64), np.asarray(event, dtype=np.bool_))
+
+    @property
+    def n(self) -> int:
+        """Number of patients."""
+        return int(self.time_days.size)
+
+    @property
+    def n_events(self) -> int:
+        """Number of deaths."""
+        return int(np.sum(self.event))
+
+    def subset(self, where: NDArray[Any]) -> Self:
+        """The patients of a boolean mask (n,) or of row numbers, in that order."""
+        return type(self)(self.time_days[where], self.event[where])
+
+    def structured(self) -> NDArray[Any]:
+        """The structured array that scikit-survival expects (fields `event`, `time`)."""
+        out = np.empty(self.n, dtype=[("event", "?"), ("time", "f8")])
+        out["event"], out["time"] = self.event, self.time_days
+        return out
