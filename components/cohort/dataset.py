@@ -87,6 +87,6 @@ def read_table(path: Path) -> pd.DataFrame:
     except FileNotFoundError:
         msg = f"expected the table {path}, found none"
         raise CohortRejected(msg) from None
-    except Exception as error:  # pyarrow raises many kinds; all mean the same to the user
+    except (OSError, ValueError, KeyError, NotImplementedError) as error:  # what pyarrow raises
         msg = f"{path} cannot be read as a Parquet table ({type(error).__name__}); export it again"
         raise CohortRejected(msg) from None

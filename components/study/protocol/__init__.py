@@ -85,7 +85,7 @@ def read_protocol(path: Path) -> Protocol:
     """The protocol in a YAML file.
 
     Raises:
-        UsageError: The file is missing, is no YAML, or holds an unknown key or a value out of range.
+        UsageError: The file is missing, is no YAML, or holds an unknown key or a bad value.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

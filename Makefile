@@ -1,0 +1,56 @@
+# armwise: every target sets up what it needs. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+PROTOCOL ?= demo
+export UV_LINK_MODE ?= copy
+
+.DEFAULT_GOAL := help
+.PHONY: help setup retrain test serve ui bench lint types check lock
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.installed  ## the environment in .venv, exactly as locked
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@command -v $(PYTHON) > /dev/null || { echo "expected Python 3.11 as '$(PYTHON)'; name yours: make PYTHON=/path/to/python3.11"; exit 2; }
+	@echo "Set-up: the locked environment in $(VENV)"
+	@start=$$SECONDS; \
+	  $(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) && \
+	  $(BIN)/uv pip install --python $(BIN)/python --requirement requirements.lock && \
+	  $(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --editable . && \
+	  touch $@ && echo "Set-up took $$((SECONDS - start)) s"
+
+retrain: setup  ## the main job on the embedded default: from the cohort to the registry
+	@$(BIN)/armwise retrain --protocol $(PROTOCOL)
+
+test: setup  ## all tests but the long campaigns
+	$(BIN)/python -m pytest -m "not campaign"
+	@echo "All tests passed. Next: make retrain, or make bench for speed and truth of the demo."
+
+serve: setup  ## the champion (or the newest recommender) over HTTP on this machine
+	@$(BIN)/armwise serve
+
+ui: setup  ## the MLflow UI on the embedded store
+	@$(BIN)/armwise ui
+
+bench: setup  ## what the demo's networks recover of the truth
+	@$(BIN)/python -m benchmarks.demo_signal
+
+lint: setup  ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+
+types: setup  ## types, strictly
+	$(BIN)/mypy
+
+check: lint types test  ## all of lint, types, test
+
+lock: setup  ## requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --extra dev --python-version 3.11 --no-header --no-annotate \
+	  --no-emit-index-url --output-file requirements.lock

@@ -1,0 +1,35 @@
+"""What the platforms read from the environment; set before any of them is imported."""
+
+import os
+
+from flows.settings import Settings
+
+_QUIET = {
+    "DO_NOT_TRACK": "true",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # persisted results hold no pickle
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # slow machines need over a minute
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TQDM_DISABLE": "1",
+}
+
+
+def prepare_environment(settings: Settings) -> None:
+    """Keeps the platforms' state under `home`, and keeps them from calling home.
+
+    What the user has set stays as it is.
+    """
+    home = settings.home_path
+    home.mkdir(parents=True, exist_ok=True)
+    own = {
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_LOCAL_STORAGE_PATH": str(home / "results"),
+        **_QUIET,
+    }
+    for name, value in own.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,83 @@
+"""The steps of a retraining and their keys, known before any of them runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.study.protocol import Protocol
+from flows.keys import digest, step_key
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step: where its code is, which sections of the protocol it reads, what it builds on."""
+
+    name: str
+    title: str
+    sections: tuple[str, ...]
+    after: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """The module of the step's task."""
+        return f"flows.tasks.{self.name}"
+
+
+STEPS = (
+    Step("validation", "Validation", ("study", "cohort", "clinical")),
+    Step("crops", "ROI crops", ("imaging",), ("validation",)),
+    Step(
+        "cohort",
+        "Cohort, label, split",
+        ("profile", "study", "cohort", "eligibility", "split", "label", "clinical", "search"),
+        ("validation", "crops"),
+    ),
+    Step(
+        "search",
+        "Backbone search",
+        ("study", "label", "search", "backbone", "evaluation"),
+        ("cohort", "crops"),
+    ),
+    Step(
+        "signature",
+        "Refit and signature",
+        ("study", "label", "search", "backbone", "evaluation", "signature"),
+        ("search",),
+    ),
+    Step("arms", "Models of the arms", ("study", "clinical", "evaluation"), ("signature",)),
+    Step("nomograms", "Nomograms", ("study", "nomogram"), ("arms",)),
+    Step("publish", "Registry and promotion", ("study", "promotion"), ("nomograms",)),
+    Step("report", "Report", ("study", "report"), ("publish",)),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Keys of the steps, and the key of the whole retraining."""
+
+    protocol: Protocol
+    data_md5: str
+    keys: dict[str, str]
+    key: str
+
+    def folder(self, home: Path, step: str) -> Path:
+        """Where a step leaves its files."""
+        return home / "steps" / f"{step}-{self.keys[step]}"
+
+
+def make_plan(protocol: Protocol, data_md5: str, *, place: str) -> Plan:
+    """The plan of a retraining.
+
+    Args:
+        protocol: The science.
+        data_md5: The version of the data.
+        place: Where runs and models go (the MLflow URI): elsewhere it is another retraining.
+    """
+    keys: dict[str, str] = {}
+    for step in STEPS:
+        inputs = [data_md5, *(keys[name] for name in step.after)]
+        extra = [place] if step.name in {"publish", "report"} else []
+        keys[step.name] = step_key(
+            step.module, protocol=protocol.hash(step.sections), inputs=inputs, extra=extra
+        )
+    whole = digest(keys, protocol.hash(), data_md5, place)
+    return Plan(protocol=protocol, data_md5=data_md5, keys=keys, key=whole)

@@ -1,0 +1,50 @@
+"""The record of a finished retraining: what it was made from and what it left behind."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from components.study.results import ArtifactRef, Record
+
+
+class RetrainRecord(Record):
+    """Kept as `<home>/retrainings/<key>.json`; written last, when all of it is there.
+
+    `files` are the artifacts on this machine, `versions` the registered models by name, `facts`
+    what the closing summary shows.
+    """
+
+    key: str
+    data_md5: str
+    protocol_hash: str
+    run_id: str
+    files: tuple[ArtifactRef, ...]
+    versions: dict[str, str]
+    facts: dict[str, Any]
+
+    def missing_files(self) -> list[str]:
+        """The files that are no longer what they were."""
+        return [file.path for file in self.files if not file.exists()]
+
+
+def record_path(home: Path, key: str) -> Path:
+    """Where the record of a key is kept."""
+    return home / "retrainings" / f"{key}.json"
+
+
+def read_record(home: Path, key: str) -> RetrainRecord | None:
+    """The record of a key; None where that retraining has not finished, or not here."""
+    try:
+        return RetrainRecord.from_json(record_path(home, key).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def write_record(home: Path, record: RetrainRecord) -> None:
+    """Writes the record, all or nothing."""
+    path = record_path(home, record.key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    waiting = path.with_suffix(".part")
+    waiting.write_text(record.to_json(), encoding="utf-8")
+    waiting.replace(path)

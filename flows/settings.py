@@ -1,0 +1,90 @@
+"""The place: where data, stores and machines are. The science is the protocol's."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PROTOCOLS = Path(__file__).parent / "protocols"
+
+
+class Settings(BaseSettings):
+    """Command line > environment (`ARMWISE_...`) > `armwise.toml` here > default.
+
+    The defaults need no server: MLflow on SQLite, Ray and Prefect in this process, a local DVC
+    remote, all under `home`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="ARMWISE_", toml_file="armwise.toml", extra="ignore", frozen=True
+    )
+
+    study_dir: Path = Field(default=Path(), description="Folder of the study: data, data.dvc.")
+    protocol: str = Field(default="demo", description="A protocol of armwise, or a YAML file.")
+    home: Path = Field(default=Path(".armwise"), description="Embedded stores and caches.")
+    tracking_uri: str | None = Field(default=None, description="MLflow; default: SQLite in home.")
+    artifact_root: str | None = Field(default=None, description="MLflow's artifacts; in home.")
+    ray_address: str | None = Field(default=None, description="A cluster; default: this machine.")
+    cpus: int | None = Field(default=None, ge=1, description="Cores to use; default: all.")
+    study_key: SecretStr | None = Field(default=None, description="Places newcomers in the split.")
+    host: str = Field(default="127.0.0.1", description="What servers listen on.")
+    port: int = Field(default=5000, description="Port of the MLflow UI.")
+    serving_port: int = Field(default=5001, description="Port of a served model.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The order of precedence of the class's docstring."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def model_post_init(self, context: Any) -> None:
+        """Refuses secrets in `armwise.toml`: they come from the environment alone."""
+        del context
+        toml = Path("armwise.toml")
+        if toml.is_file() and "study_key" in toml.read_text(encoding="utf-8"):
+            msg = "armwise.toml holds study_key; a secret belongs in ARMWISE_STUDY_KEY alone"
+            raise ValueError(msg)
+
+    @property
+    def study_path(self) -> Path:
+        """The study's folder, absolute."""
+        return self.study_dir.resolve()
+
+    @property
+    def data_path(self) -> Path:
+        """The dataset, tracked as a whole by `data.dvc` beside it."""
+        return self.study_path / "data"
+
+    @property
+    def home_path(self) -> Path:
+        """The embedded stores, absolute; relative to the study's folder where it is relative."""
+        return (self.study_path / self.home).resolve()
+
+    @property
+    def mlflow_uri(self) -> str:
+        """Where MLflow keeps runs and the registry."""
+        return self.tracking_uri or f"sqlite:///{self.home_path / 'mlflow.db'}"
+
+    @property
+    def mlflow_artifacts(self) -> str:
+        """Where MLflow keeps artifacts."""
+        return self.artifact_root or str(self.home_path / "mlartifacts")
+
+    @property
+    def protocol_path(self) -> Path:
+        """The protocol's file: one of armwise's own by name, else a path."""
+        own = PROTOCOLS / f"{self.protocol}.yaml"
+        return own if own.is_file() else self.study_path / self.protocol
