@@ -45,6 +45,10 @@ class PatientRejected(DataError):
         self.patient_id = patient_id
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type["PatientRejected"], tuple[str, str]]:
+        """Pickled by its two parts, so that it can be raised in a worker process."""
+        return type(self), (self.patient_id, self.reason)
+
 
 class NoEventsInArm(DataError):
     """A survival model is asked of patients none of whom has died."""

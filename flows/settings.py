@@ -1,5 +1,6 @@
 """The place: where data, stores and machines are. The science is the protocol's."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,6 @@ class Settings(BaseSettings):
     protocol: str = Field(default="demo", description="A protocol of armwise, or a YAML file.")
     home: Path = Field(default=Path(".armwise"), description="Embedded stores and caches.")
     tracking_uri: str | None = Field(default=None, description="MLflow; default: SQLite in home.")
-    artifact_root: str | None = Field(default=None, description="MLflow's artifacts; in home.")
     ray_address: str | None = Field(default=None, description="A cluster; default: this machine.")
     cpus: int | None = Field(default=None, ge=1, description="Cores to use; default: all.")
     study_key: SecretStr | None = Field(default=None, description="Places newcomers in the split.")
@@ -74,14 +74,19 @@ class Settings(BaseSettings):
         return (self.study_path / self.home).resolve()
 
     @property
+    def workers(self) -> int:
+        """How many processes may work side by side."""
+        return self.cpus or os.cpu_count() or 1
+
+    @property
     def mlflow_uri(self) -> str:
         """Where MLflow keeps runs and the registry."""
         return self.tracking_uri or f"sqlite:///{self.home_path / 'mlflow.db'}"
 
     @property
-    def mlflow_artifacts(self) -> str:
-        """Where MLflow keeps artifacts."""
-        return self.artifact_root or str(self.home_path / "mlartifacts")
+    def local_artifacts(self) -> Path | None:
+        """Where MLflow keeps artifacts; a server named by `tracking_uri` decides for itself."""
+        return None if self.tracking_uri else self.home_path / "mlartifacts"
 
     @property
     def protocol_path(self) -> Path:

@@ -137,3 +137,4 @@ def log_to_file_only() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each of Prefect's requests

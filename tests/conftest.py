@@ -2,7 +2,16 @@
 
 import os
 
+import numpy as np
+import pandas as pd
 import pytest
+
+from components.nomogram.build import build_nomogram
+from components.study.protocol import NomogramSection
+from components.study.vocabulary import DataOrigin, ModelKind, TreatmentArm
+from components.survival.cox import fit_cox_model
+from components.survival.design import Predictor
+from components.survival.target import SurvivalTarget
 
 _MAY_SKIP_IN_CI = {"realdata", "gpu", "root"}
 
@@ -16,3 +25,67 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
         report.longrepr = f"skipped in CI: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def small_cohort():
+    """A table of 240 invented patients with both arms, predictors and `dl_signature`."""
+    rng = np.random.default_rng(20260126)
+    n = 240
+    table = pd.DataFrame(
+        {
+            "arm": np.where(np.arange(n) % 2 == 0, "hepatectomy", "tace"),
+            "bclc_stage": rng.choice(["A", "B", "C"], n),
+            "cirrhosis": rng.choice(["absent", "present"], n),
+            "tumor_diameter_cm": rng.uniform(2, 14, n).round(1),
+            "dl_signature": rng.normal(size=n),
+        },
+        index=pd.Index([f"P{number:03d}" for number in range(n)], name="patient_id"),
+    )
+    lp = 0.6 * table["dl_signature"] + 0.08 * table["tumor_diameter_cm"]
+    lp = lp + 0.5 * (table["bclc_stage"] == "C") + 0.8 * (table["arm"] == "tace")
+    time_days = rng.exponential(1500 * np.exp(-lp + 0.6))
+    censored_days = rng.uniform(200, 1900, n)
+    table["os_days"] = np.minimum(time_days, censored_days) + 1
+    table["death"] = (time_days <= censored_days).astype(int)
+    return table
+
+
+@pytest.fixture(scope="session")
+def nomograms(small_cohort):
+    """The combined nomogram of each arm, three years not estimable for TACE."""
+    predictors = (
+        Predictor(name="bclc_stage", label="BCLC", kind="categorical", levels=("A", "B", "C")),
+        Predictor(
+            name="tumor_diameter_cm",
+            label="Tumor diameter",
+            kind="continuous",
+            unit="cm",
+            lower=2,
+            upper=14,
+        ),
+        Predictor(
+            name="dl_signature",
+            label="Deep-learning signature",
+            kind="continuous",
+            unit="SD",
+            lower=-2.5,
+            upper=2.5,
+        ),
+    )
+    made = {}
+    for arm in TreatmentArm:
+        patients = small_cohort[small_cohort["arm"] == arm.value]
+        target = SurvivalTarget.of(patients["os_days"], patients["death"])
+        late = {1095: "only 2 patients at risk"} if arm is TreatmentArm.TACE else {}
+        made[arm] = build_nomogram(
+            fit_cox_model(patients, predictors, target),
+            arm=arm,
+            kind=ModelKind.COMBINED,
+            section=NomogramSection(axes="pretty", maximum_points=100),
+            horizons_days=[days for days in (365, 730, 1095) if days not in late],
+            not_estimable=late,
+            origin=DataOrigin.SYNTHETIC,
+            patients=patients,
+        )
+    return made

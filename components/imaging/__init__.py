@@ -1,1 +1,1 @@
-"""CT volumes and ROIs: reading, geometry, intensity and crops."""
+"""From CT volumes and ROIs to the crops that networks see."""

@@ -1,1 +1,1 @@
-"""The backbones and everything that needs torch."""
+"""Backbones: how they are built, trained, compared, kept and asked. Torch lives here alone."""

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from components.survival.ipcw import risk_labels
 
 from components.cohort.baseline import TableOne, table_one
 from components.cohort.clinical_table import read_clinical
@@ -18,6 +17,7 @@ from components.study.protocol import Protocol
 from components.study.randomness import step_seed
 from components.study.results import Adaptation, ArtifactRef, Quarantined
 from components.study.vocabulary import RiskLabel, Split
+from components.survival.ipcw import risk_labels
 from flows.steps import Result, step_task
 from flows.terminal import current_display
 

@@ -38,8 +38,8 @@ def crop_rois(
     code = source_hash(__name__)
 
     def one(patient_id: str) -> tuple[str, ArtifactRef | Quarantined]:
-        files = [*(dataset.image_path(patient_id, phase) for phase in Phase)]
-        files.append(dataset.roi_path(patient_id))
+        arterial, portal_venous = (dataset.image_path(patient_id, phase) for phase in Phase)
+        files = (arterial, portal_venous, dataset.roi_path(patient_id))
         names = [str(path.relative_to(dataset.root)) for path in files]
         content = digest([file_md5s.get(name) for name in names], section.model_dump(), code)
         path = folder / content[:2] / f"{content}.npy"

@@ -1,0 +1,200 @@
+"""The Cox models of an arm, fitted and evaluated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from components.arms.evaluation import (
+    ScoredPatients,
+    calibration,
+    differences,
+    evaluate,
+    roc_curves,
+)
+from components.arms.horizons import not_estimable_horizons
+from components.arms.preparation import PreparedArm, prepare_arm
+from components.arms.records import ArmModels, RiskGroups, SampleSize
+from components.arms.risk_groups import risk_groups
+from components.arms.sample_size import sample_size
+from components.cohort.endpoint import survival_target
+from components.study.protocol import ClinicalSection, EvaluationSection, StudySection
+from components.study.randomness import step_seed
+from components.study.vocabulary import ModelKind, Split, TreatmentArm
+from components.survival.cox import CoxModel, RidgeChoice, choose_ridge, fit_cox_model
+from components.survival.design import Predictor
+
+_NULL_SIGNATURE = (
+    "the signature is null, so the combined model is the clinical one and the nomogram is clinical."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """The models of an arm and how they were chosen."""
+
+    models: dict[ModelKind, CoxModel]
+    ridge: dict[ModelKind, RidgeChoice]
+    sample_size: dict[ModelKind, SampleSize]
+
+
+def fit_arm(
+    arm: TreatmentArm,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    *,
+    clinical: ClinicalSection,
+    evaluation: EvaluationSection,
+    study: StudySection,
+    signature_is_null: bool,
+    seed: int,
+) -> ArmModels:
+    """The clinical, DLRadiomics and combined Cox models of an arm and how good they are.
+
+    Args:
+        arm: The arm; both tables hold its patients only.
+        train: Indexed by patient, with `os_days`, `death`, the predictors and, unless the
+            signature is null, `dl_signature` as cross-fitted.
+        test: The same columns, `dl_signature` as deployed.
+        clinical: The predictors and the ridge penalties to try.
+        evaluation: Confidence level and horizon rule.
+        study: The horizons.
+        signature_is_null: The DLRadiomics model then has no predictor, and the combined model is
+            the clinical one.
+        seed: The study's seed, for the folds of the penalty's cross-validation.
+
+    Raises:
+        UsageError: The protocol names a predictor that the schema does not know.
+        CohortRejected: A column is missing.
+        NoEventsInArm: No training patient has died.
+        FitFailed: A model's estimate does not exist at any penalty.
+    """
+    prepared = prepare_arm(
+        arm, train, test, names=clinical.predictors[arm], signature_is_null=signature_is_null
+    )
+    fitted = _fit_models(arm, prepared, clinical, seed=seed)
+    refused = not_estimable_horizons(
+        survival_target(prepared.train), study.horizons_days, evaluation
+    )
+    scored = _score(arm, fitted.models, prepared, study.horizons_days, refused, evaluation)
+    return ArmModels(
+        arm=arm,
+        signature_is_null=signature_is_null,
+        models=fitted.models,
+        ridge=fitted.ridge,
+        nomogram_kind=ModelKind.CLINICAL if signature_is_null else ModelKind.COMBINED,
+        horizons_estimable=tuple(days for days in study.horizons_days if days not in refused),
+        horizons_not_estimable=refused,
+        evaluations=tuple(evaluate(one, evaluation) for one in scored),
+        differences=tuple(
+            differences(scored, evaluation, kind=ModelKind.COMBINED, reference=ModelKind.CLINICAL)
+        ),
+        risk_groups=tuple(_risk_groups(scored, evaluation)),
+        calibration=tuple(one for each in scored for one in calibration(each, evaluation)),
+        roc_curves=tuple(one for each in scored for one in roc_curves(each, evaluation)),
+        sample_size=fitted.sample_size,
+        notes=_notes(arm, prepared, fitted),
+        adaptations=prepared.adaptations,
+        quarantined=prepared.quarantined,
+    )
+
+
+def _notes(arm: TreatmentArm, prepared: PreparedArm, fitted: _Fitted) -> tuple[str, ...]:
+    null = [] if prepared.signature else [f"{arm.label}: {_NULL_SIGNATURE}"]
+    small = [one.sentence for one in fitted.sample_size.values() if not one.is_sufficient]
+    return (*null, *prepared.notes, *small)
+
+
+def _fit_models(
+    arm: TreatmentArm, prepared: PreparedArm, section: ClinicalSection, *, seed: int
+) -> _Fitted:
+    target = survival_target(prepared.train)
+    wanted: dict[ModelKind, tuple[Predictor, ...]] = {ModelKind.CLINICAL: prepared.clinical}
+    if prepared.signature is not None:
+        wanted[ModelKind.DLRADIOMICS] = (prepared.signature,)
+        wanted[ModelKind.COMBINED] = (*prepared.clinical, prepared.signature)
+    ridge: dict[ModelKind, RidgeChoice] = {
+        kind: _choose(arm, prepared.train, predictors, section, seed=seed)
+        for kind, predictors in wanted.items()
+        if kind != ModelKind.DLRADIOMICS and predictors
+    }
+    models = {
+        kind: fit_cox_model(
+            prepared.train,
+            predictors,
+            target,
+            ridge=ridge[kind].penalty if kind in ridge else 0.0,
+        )
+        for kind, predictors in wanted.items()
+    }
+    sizes = {
+        kind: sample_size(arm, kind, prepared.train, predictors, target)
+        for kind, predictors in wanted.items()
+        if predictors
+    }
+    if prepared.signature is None:
+        models[ModelKind.DLRADIOMICS] = fit_cox_model(prepared.train, (), target)
+        models[ModelKind.COMBINED] = models[ModelKind.CLINICAL]
+    return _Fitted(models, ridge, sizes)
+
+
+def _choose(
+    arm: TreatmentArm,
+    train: pd.DataFrame,
+    predictors: Sequence[Predictor],
+    section: ClinicalSection,
+    *,
+    seed: int,
+) -> RidgeChoice:
+    # One step name for all models of the arm: they are compared on the same folds.
+    rng = np.random.default_rng(step_seed(seed, f"ridge folds of {arm.value}"))
+    return choose_ridge(
+        train,
+        predictors,
+        survival_target(train),
+        penalties=section.ridge_penalties,
+        n_folds=section.cv_folds,
+        rng=rng,
+    )
+
+
+def _score(
+    arm: TreatmentArm,
+    models: dict[ModelKind, CoxModel],
+    prepared: PreparedArm,
+    horizons_days: tuple[int, ...],
+    refused_in_training: dict[int, str],
+    section: EvaluationSection,
+) -> list[ScoredPatients]:
+    scored = []
+    for split, table in ((Split.TRAIN, prepared.train), (Split.TEST, prepared.test)):
+        target = survival_target(table)
+        refused = not_estimable_horizons(target, horizons_days, section)
+        scored += [
+            ScoredPatients(
+                arm=arm,
+                kind=kind,
+                split=split,
+                model=models[kind],
+                target=target,
+                linear_predictor=models[kind].linear_predictor(table),
+                horizons_days=horizons_days,
+                not_estimable=refused,
+                not_predictable={
+                    **{days: f"in training, {why}" for days, why in refused_in_training.items()},
+                    **refused,
+                },
+            )
+            for kind in ModelKind
+        ]
+    return scored
+
+
+def _risk_groups(scored: list[ScoredPatients], section: EvaluationSection) -> list[RiskGroups]:
+    cutoffs = {
+        one.kind: float(np.median(one.linear_predictor))
+        for one in scored
+        if one.split == Split.TRAIN
+    }
+    return [risk_groups(one, cutoffs[one.kind], section) for one in scored if not one.is_constant]

@@ -1,0 +1,153 @@
+"""What is known of an arm's models: the models, how good they are, what was adapted."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from components.study.results import Adaptation, Estimate, Quarantined, Record
+from components.study.vocabulary import ModelKind, RiskGroup, Split, TreatmentArm
+from components.survival.calibration import CalibrationGroup
+from components.survival.cox import CoxModel, RidgeChoice
+
+
+class ModelEvaluation(Record):
+    """How good one model is in one split.
+
+    Keys of `estimates` are estimators as in MLflow's metric names, with `_<days>d` where they
+    have a horizon: `c_harrell`, `c_uno`, `cal_slope`, `auc_cd_365d`, `brier_365d`, `oe_365d`.
+    """
+
+    arm: TreatmentArm
+    kind: ModelKind
+    split: Split
+    estimates: dict[str, Estimate]
+
+
+class RiskGroupCurve(Record):
+    """Kaplan-Meier curve of a risk group; `survival` is right-continuous at `times_days`.
+
+    `n_at_risk` belongs to `RiskGroups.at_risk_days`, `survival_at` to the estimable horizons.
+    """
+
+    group: RiskGroup
+    n: int
+    n_events: int
+    times_days: tuple[float, ...]
+    survival: tuple[float, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    n_at_risk: tuple[int, ...]
+    median: Estimate
+    survival_at: dict[int, Estimate]
+
+
+class RiskGroups(Record):
+    """Low and high risk by the frozen cut-off: above the training median linear predictor.
+
+    `hazard_ratio` is high against low risk. A group without patients has no curve.
+    """
+
+    arm: TreatmentArm
+    kind: ModelKind
+    split: Split
+    cutoff: float
+    at_risk_days: tuple[float, ...]
+    curves: dict[RiskGroup, RiskGroupCurve]
+    log_rank_p: float | None
+    hazard_ratio: Estimate
+
+
+class CalibrationAtHorizon(Record):
+    """Predicted against observed survival by groups of predicted risk."""
+
+    arm: TreatmentArm
+    kind: ModelKind
+    split: Split
+    horizon_days: int
+    groups: tuple[CalibrationGroup, ...]
+
+
+class RocAtHorizon(Record):
+    """Cumulative/dynamic ROC curve at a horizon, weighted for censoring; `auc` is its area."""
+
+    arm: TreatmentArm
+    kind: ModelKind
+    split: Split
+    horizon_days: int
+    false_positive_rate: tuple[float, ...]
+    true_positive_rate: tuple[float, ...]
+    auc: Estimate
+
+
+class ModelDifference(Record):
+    """A figure of one model minus that of `reference` in the same patients."""
+
+    arm: TreatmentArm
+    kind: ModelKind
+    reference: ModelKind
+    split: Split
+    estimator: str
+    estimate: Estimate
+
+
+class SampleSize(Record):
+    """Whether the training patients suffice for a stable model (Riley et al. 2019).
+
+    `expected_shrinkage` and `minimum_n` are None where the unpenalised model does not exist or
+    explains no more than chance; `sentence` says what follows, in words for a report.
+    """
+
+    kind: ModelKind
+    n: int
+    n_events: int
+    n_parameters: int
+    events_per_parameter: float
+    r2_cox_snell: float | None
+    expected_shrinkage: float | None
+    minimum_n: int | None
+    minimum_events: int | None
+    is_sufficient: bool
+    sentence: str
+
+
+class ArmModels(Record):
+    """The Cox models of an arm with everything that is reported of them.
+
+    With a null signature the DLRadiomics model has no predictor, the combined model is the
+    clinical one and `nomogram_kind` is clinical. The horizons are judged by the training patients.
+    """
+
+    schema_: Literal["armwise.arm_models/1"] = Field(default="armwise.arm_models/1", alias="schema")
+    arm: TreatmentArm
+    signature_is_null: bool
+    models: dict[ModelKind, CoxModel]
+    ridge: dict[ModelKind, RidgeChoice]
+    nomogram_kind: ModelKind
+    horizons_estimable: tuple[int, ...]
+    horizons_not_estimable: dict[int, str]
+    evaluations: tuple[ModelEvaluation, ...]
+    differences: tuple[ModelDifference, ...]
+    risk_groups: tuple[RiskGroups, ...]
+    calibration: tuple[CalibrationAtHorizon, ...]
+    roc_curves: tuple[RocAtHorizon, ...]
+    sample_size: dict[ModelKind, SampleSize]
+    notes: tuple[str, ...]
+    adaptations: tuple[Adaptation, ...]
+    quarantined: tuple[Quarantined, ...]
+
+    @property
+    def nomogram_model(self) -> CoxModel:
+        """The model that the arm's nomogram shows."""
+        return self.models[self.nomogram_kind]
+
+    def evaluation(self, kind: ModelKind, split: Split) -> ModelEvaluation:
+        """How good a model is in a split.
+
+        Raises:
+            KeyError: It was not evaluated there.
+        """
+        for one in self.evaluations:
+            if one.kind == kind and one.split == split:
+                return one
+        msg = f"{kind.value} was not evaluated on {split.value}"
+        raise KeyError(msg)

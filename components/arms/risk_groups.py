@@ -1,0 +1,114 @@
+"""Low and high risk by a frozen cut-off, and how long each group survives."""
+
+import numpy as np
+
+from components.arms.evaluation import ScoredPatients
+from components.arms.records import RiskGroupCurve, RiskGroups
+from components.errors import DataError
+from components.study.protocol import EvaluationSection
+from components.study.results import Estimate
+from components.study.vocabulary import RiskGroup
+from components.survival.cox import fit_cox
+from components.survival.intervals import wald_estimate
+from components.survival.kaplan_meier import (
+    kaplan_meier,
+    log_rank,
+    median_survival,
+    numbers_at_risk,
+    survival_estimate,
+)
+from components.survival.target import BoolArray, SurvivalTarget
+
+_HALF_YEAR_DAYS = 182.5
+_MOST_COUNTS = 12
+
+
+def risk_groups(scored: ScoredPatients, cutoff: float, section: EvaluationSection) -> RiskGroups:
+    """The two groups of a split; above the cut-off is high risk, at it is low risk.
+
+    Args:
+        scored: A model's predictions in a split.
+        cutoff: Median of the training patients' linear predictor, whatever the split.
+        section: Confidence level.
+    """
+    is_high = scored.linear_predictor > cutoff
+    at_risk_days = _at_risk_days(scored.target)
+    members = {RiskGroup.LOW: ~is_high, RiskGroup.HIGH: is_high}
+    return RiskGroups(
+        arm=scored.arm,
+        kind=scored.kind,
+        split=scored.split,
+        cutoff=cutoff,
+        at_risk_days=at_risk_days,
+        curves={
+            group: _curve(group, scored, where, at_risk_days, section.confidence_level)
+            for group, where in members.items()
+            if where.any()
+        },
+        log_rank_p=_log_rank_p(scored.target, is_high),
+        hazard_ratio=_hazard_ratio(scored, is_high, section.confidence_level),
+    )
+
+
+def _at_risk_days(target: SurvivalTarget) -> tuple[float, ...]:
+    """Every half year, or year, or two, to the end of follow-up: at most a dozen counts."""
+    longest = float(target.time_days.max(initial=0.0))
+    step = _HALF_YEAR_DAYS
+    while longest / step >= _MOST_COUNTS:
+        step *= 2
+    return tuple(float(days) for days in np.arange(0, longest + step / 1e6, step))
+
+
+def _curve(
+    group: RiskGroup,
+    scored: ScoredPatients,
+    where: BoolArray,
+    at_risk_days: tuple[float, ...],
+    level: float,
+) -> RiskGroupCurve:
+    target = scored.target.subset(where)
+    curve = kaplan_meier(target, level=level)
+    return RiskGroupCurve(
+        group=group,
+        n=target.n,
+        n_events=target.n_events,
+        times_days=tuple(curve.times_days.tolist()),
+        survival=tuple(curve.survival.tolist()),
+        lower=tuple(curve.lower.tolist()),
+        upper=tuple(curve.upper.tolist()),
+        n_at_risk=tuple(numbers_at_risk(target, at_risk_days).tolist()),
+        median=median_survival(target, level=level),
+        survival_at={
+            days: survival_estimate(target, days, level=level)
+            for days in scored.horizons_days
+            if days not in scored.not_estimable
+        },
+    )
+
+
+def _log_rank_p(target: SurvivalTarget, is_high: BoolArray) -> float | None:
+    try:
+        return log_rank(target, is_high).p_value
+    except DataError:
+        return None
+
+
+def _hazard_ratio(scored: ScoredPatients, is_high: BoolArray, level: float) -> Estimate:
+    method = "Cox, high against low risk, Wald"
+    if is_high.all() or not is_high.any():
+        return scored.refused("all patients are in one risk group", method)
+    x = is_high.astype(np.float64).reshape(-1, 1)
+    try:
+        fit = fit_cox(x, scored.target, columns=("high risk",))
+    except DataError as error:
+        return scored.refused(str(error), method)
+    log_ratio = wald_estimate(
+        scored.target,
+        float(fit.coefficients[0]),
+        float(fit.standard_errors[0]),
+        method=method,
+        level=level,
+    )
+    limits = (log_ratio.value, log_ratio.lower, log_ratio.upper)
+    value, lower, upper = (None if one is None else float(np.exp(one)) for one in limits)
+    return log_ratio.model_copy(update={"value": value, "lower": lower, "upper": upper})

@@ -1,0 +1,111 @@
+"""Whether an arm has enough patients for a stable model: events per parameter, Riley's criteria."""
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from components.arms.records import SampleSize
+from components.errors import FitFailed
+from components.study.vocabulary import ModelKind, TreatmentArm
+from components.survival.cox import CoxModel, fit_cox_model
+from components.survival.design import Predictor, column_names
+from components.survival.target import SurvivalTarget
+
+_KIND_WORDS = {
+    ModelKind.CLINICAL: "clinical",
+    ModelKind.DLRADIOMICS: "DLRadiomics",
+    ModelKind.COMBINED: "combined",
+}
+_WANTED_SHRINKAGE = 0.9
+_WANTED_OPTIMISM = 0.05
+
+
+def sample_size(
+    arm: TreatmentArm,
+    kind: ModelKind,
+    train: pd.DataFrame,
+    predictors: Sequence[Predictor],
+    target: SurvivalTarget,
+) -> SampleSize:
+    """Events per parameter, expected shrinkage and the least number of patients of a model.
+
+    Riley et al. 2019, doi:10.1002/sim.7992, criteria (i) a shrinkage of at least 0.9 and (ii) an
+    optimism of at most 0.05 in Nagelkerke's R2, with the likelihood-ratio chi-square of the
+    unpenalised model. Its Cox-Snell R2 is corrected for optimism by the heuristic shrinkage
+    1 - p/LR (van Houwelingen and le Cessie 1990, doi:10.1002/sim.4780091109).
+    """
+    p = len(column_names(predictors))
+    try:
+        model = fit_cox_model(train, predictors, target)
+    except FitFailed:
+        return _record(arm, kind, target, p, r2=None, shrinkage=None, minimum_n=None)
+    chi_square = 2 * (model.log_likelihood - model.log_likelihood_null)
+    r2 = 1 - math.exp(-chi_square / target.n)
+    shrinkage = 1 - p / chi_square if chi_square > 0 else 0.0
+    minimum_n = _minimum_n(model, shrinkage * r2, p) if shrinkage > 0 else None
+    return _record(arm, kind, target, p, r2=r2, shrinkage=shrinkage, minimum_n=minimum_n)
+
+
+def required_n(r2_adjusted: float, n_parameters: int, *, shrinkage: float) -> float:
+    """Patients for which a model of this Cox-Snell R2 shrinks by no more (equation 11)."""
+    return n_parameters / ((shrinkage - 1) * math.log(1 - r2_adjusted / shrinkage))
+
+
+def _minimum_n(model: CoxModel, r2_adjusted: float, p: int) -> int:
+    largest_r2 = 1 - math.exp(2 * model.log_likelihood_null / model.n)
+    by_optimism = r2_adjusted / (r2_adjusted + _WANTED_OPTIMISM * largest_r2)
+    needed = [
+        required_n(r2_adjusted, p, shrinkage=wanted)
+        for wanted in (_WANTED_SHRINKAGE, by_optimism)
+        if r2_adjusted < wanted
+    ]
+    return math.ceil(max(needed, default=p))
+
+
+def _record(
+    arm: TreatmentArm,
+    kind: ModelKind,
+    target: SurvivalTarget,
+    p: int,
+    *,
+    r2: float | None,
+    shrinkage: float | None,
+    minimum_n: int | None,
+) -> SampleSize:
+    is_sufficient = minimum_n is not None and target.n >= minimum_n
+    share = target.n_events / target.n
+    return SampleSize(
+        kind=kind,
+        n=target.n,
+        n_events=target.n_events,
+        n_parameters=p,
+        events_per_parameter=target.n_events / p,
+        r2_cox_snell=r2,
+        expected_shrinkage=shrinkage,
+        minimum_n=minimum_n,
+        minimum_events=None if minimum_n is None else math.ceil(minimum_n * share),
+        is_sufficient=is_sufficient,
+        sentence=_sentence(arm, kind, target, shrinkage=shrinkage, minimum_n=minimum_n),
+    )
+
+
+def _sentence(
+    arm: TreatmentArm,
+    kind: ModelKind,
+    target: SurvivalTarget,
+    *,
+    shrinkage: float | None,
+    minimum_n: int | None,
+) -> str:
+    model = f"{arm.label}, {_KIND_WORDS[kind]} model"
+    unstable = "a stable model cannot be expected from these data."
+    if shrinkage is None:
+        return f"{model}: without a penalty its estimate does not exist; {unstable}"
+    if minimum_n is None:
+        return f"{model}: its predictors explain no more than chance would; {unstable}"
+    facts = (
+        f"{model}: {target.n} patients ({target.n_events} deaths) where Riley's criteria ask for "
+        f"{minimum_n}; expected shrinkage {shrinkage:.2f}"
+    )
+    return f"{facts}." if target.n >= minimum_n else f"{facts}; {unstable}"

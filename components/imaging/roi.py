@@ -1,0 +1,83 @@
+"""The square field around an ROI on its largest axial slice."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.imaging.volume import FloatArray, Geometry, Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """A square in an axial plane of the patient.
+
+    `center_mm` (3,) is its middle, `to_left` and `to_back` (3,) its unit vectors, `side_mm` its
+    edge.
+    """
+
+    center_mm: FloatArray
+    to_left: FloatArray
+    to_back: FloatArray
+    side_mm: float
+
+    def points(self, n: int) -> FloatArray:
+        """Centres (n * n, 3) in mm of n x n pixels; rows run to the back, columns to the left."""
+        offsets = ((np.arange(n) + 0.5) / n - 0.5) * self.side_mm
+        rows, columns = np.meshgrid(offsets, offsets, indexing="ij")
+        return np.asarray(
+            self.center_mm
+            + columns.reshape(-1, 1) * self.to_left
+            + rows.reshape(-1, 1) * self.to_back
+        )
+
+
+def largest_slice(roi: Volume) -> FloatArray:
+    """Centres (n, 3) in mm of the ROI's voxels on the axial slice where it is largest.
+
+    Of slices with equal area the first along the index is taken.
+    """
+    indices = np.argwhere(roi.voxels)[:, ::-1]
+    along = indices[:, roi.geometry.axial_axis]
+    numbers, areas = np.unique(along, return_counts=True)
+    chosen = indices[along == numbers[np.argmax(areas)]]
+    return roi.geometry.to_physical(chosen.astype(np.float64))
+
+
+def square_field(
+    slice_mm: FloatArray, *, roi: Geometry, image: Geometry, margin_mm: float
+) -> Field:
+    """The field of an ROI slice (n, 3), snapped to the nearest axial slice of the image.
+
+    The side is the longer edge of the ROI's bounding box (its voxels to their borders, not only
+    their centres) and `margin_mm` on both sides.
+    """
+    to_left, to_back = image.in_plane_axes()
+    center = np.zeros(3)
+    edges = []
+    for axis in (to_left, to_back):
+        along = slice_mm @ axis
+        border = 0.5 * _extent(roi, axis)
+        low, high = along.min() - border, along.max() + border
+        center += 0.5 * (low + high) * axis
+        edges.append(high - low)
+    normal = np.cross(to_left, to_back)
+    center += slice_mm.mean(axis=0) @ normal * normal
+    index = image.to_index(center[None])
+    index[0, image.axial_axis] = np.round(index[0, image.axial_axis])
+    return Field(image.to_physical(index)[0], to_left, to_back, max(edges) + 2 * margin_mm)
+
+
+def _extent(geometry: Geometry, axis: FloatArray) -> float:
+    """Edge in mm of a voxel along a direction: that of the index axis nearest to it."""
+    nearest = int(np.argmax(np.abs(axis @ geometry.direction)))
+    return float(geometry.spacing_mm[nearest])
+
+
+def share_inside(geometry: Geometry, points_mm: FloatArray) -> float:
+    """Share of points (n, 3) that lie within a volume."""
+    index = geometry.to_index(points_mm)
+    inside: NDArray[np.bool_] = np.all(
+        (index >= -0.5) & (index <= np.asarray(geometry.size) - 0.5), axis=1
+    )
+    return float(inside.mean())

@@ -1,0 +1,110 @@
+"""The networks after the search: the refit that is deployed, and the fold networks asked again."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from components.networks.backbones import backbone_of
+from components.networks.bundle import CARD_FILE, WEIGHTS_FILE
+from components.networks.device import prepare_thread
+from components.networks.features import Predictions, predict
+from components.networks.labels import lesson
+from components.networks.records import Configuration, NetworkCard, TrialResult
+from components.networks.training import Crops, TrainingPlan, start_learner, train_epoch
+from components.networks.training_set import TrainingSet
+from components.networks.weights import load_network_weights, save_network
+from components.study.protocol.label import LabelSection
+from components.study.results import ArtifactRef
+
+
+def refit(
+    patients: TrainingSet,
+    configuration: Configuration,
+    *,
+    label: LabelSection,
+    plan: TrainingPlan,
+    imaging_hash: str,
+    channels: tuple[str, ...],
+    folder: Path,
+) -> NetworkCard:
+    """Train the chosen configuration on all training patients and write it as a bundle.
+
+    The training is as long and runs along the same schedule as the search's.
+
+    Args:
+        patients: The training patients; their folds play no part.
+        configuration: What the search has chosen.
+        label: Protocol section.
+        plan: As `plan_training` gives it for the search's sections.
+        imaging_hash: Of the protocol section that made the crops.
+        channels: What the crops' channels are.
+        folder: Where the bundle is written; an older bundle there is replaced.
+
+    Raises:
+        FitFailed: The patients share one label.
+        UsageError: The ImageNet file is missing.
+        IntegrityError: The ImageNet file is not what it should be.
+    """
+    prepare_thread(plan.n_threads)
+    everyone = lesson(
+        patients.target,
+        patients.arms,
+        seen=np.ones(patients.target.n, dtype=np.bool_),
+        section=label,
+    )
+    learner = start_learner(f"{configuration.key} refit", configuration, everyone, plan=plan)
+    source = Crops(patients.crops, torch.device(plan.device))
+    loss = math.nan
+    for _ in range(plan.total_epochs):
+        loss = train_epoch(learner, configuration, source, plan=plan)
+    save_network(learner.network, folder / WEIGHTS_FILE)
+    digest = ArtifactRef.of(folder / WEIGHTS_FILE).sha256
+    row = backbone_of(configuration.backbone)
+    card = NetworkCard(
+        network_id=network_id(configuration, "refit", weights_sha256=digest),
+        configuration=configuration,
+        feature_layer=row.feature_layer,
+        width=row.width,
+        crop_px=patients.crops.shape[2],
+        channels=channels,
+        imaging_hash=imaging_hash,
+        initialization=learner.initialization,
+        epochs=plan.total_epochs,
+        seed=plan.seed,
+        n_patients=len(everyone.rows),
+        train_loss=loss if math.isfinite(loss) else None,
+        weights_sha256=digest,
+    )
+    (folder / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
+    return card
+
+
+def network_id(configuration: Configuration, role: str, *, weights_sha256: str) -> str:
+    """The name of a trained network, for example `resnet18-2/fold-0/1a2b3c4d`."""
+    return f"{configuration.key}/{role}/{weights_sha256[:8]}"
+
+
+def fold_predictions(
+    trial: TrialResult, crops: NDArray[np.float32], *, device: torch.device
+) -> dict[str, Predictions]:
+    """What each fold network of a finished trial says of all training patients, by network id.
+
+    The features of two networks have nothing in common but their width: never stack them.
+
+    Raises:
+        IntegrityError: A weights file is missing or not as recorded.
+    """
+    found = {}
+    for fold, reference in enumerate(trial.fold_networks):
+        network = load_network_weights(
+            reference.verified(),
+            backbone=trial.configuration.backbone,
+            dropout=trial.configuration.dropout,
+            device=device,
+        )
+        name = network_id(trial.configuration, f"fold-{fold}", weights_sha256=reference.sha256)
+        found[name] = predict(network, crops)
+    return found

@@ -1,0 +1,211 @@
+"""Which backbone and configuration go on, and the table that shows why.
+
+The table's figures are out of fold and chosen among: the tuning target of the winner is a maximum
+and is called selected wherever it is shown.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from components.errors import FitFailed
+from components.networks.backbones import BACKBONES
+from components.networks.records import BackboneChoice, BackboneRow, SearchResult, TrialResult
+from components.networks.tuning import arm_figures, mean_figure, mean_standard_error
+from components.study.protocol.backbone import BackboneSection
+from components.study.protocol.evaluation import EvaluationSection
+from components.study.protocol.label import LabelSection
+from components.study.results import Estimate
+from components.study.vocabulary import TreatmentArm
+from components.survival.discrimination import (
+    auc_ipcw,
+    classification_at,
+    is_estimable,
+    roc_ipcw,
+    youden_cutoff,
+)
+from components.survival.ipcw import label_weights, risk_labels
+from components.survival.target import FloatArray, SurvivalTarget
+
+
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    """What every row is computed from; `weights` (n,) of the labels are for pooled figures."""
+
+    result: SearchResult
+    target: SurvivalTarget
+    arms: NDArray[np.str_]
+    weights: FloatArray
+    label: LabelSection
+    evaluation: EvaluationSection
+
+
+def choose(
+    result: SearchResult,
+    target: SurvivalTarget,
+    arms: NDArray[np.str_],
+    *,
+    label: LabelSection,
+    evaluation: EvaluationSection,
+    backbone: BackboneSection,
+) -> BackboneChoice:
+    """The backbone and configuration that go on.
+
+    Within a backbone: the finished trial with the highest tuning target, of equal ones the first.
+    Among backbones, with `one_standard_error`: the one with fewest multiply-adds whose target lies
+    within one standard error of the best (Breiman et al. 1984; the standard error is that of the
+    best's target); with `best` the best itself.
+
+    Args:
+        result: A finished search.
+        target: Follow-up of its patients, in its order.
+        arms: Their arms (n,).
+        label: Protocol section; its horizon is that of the AUCs.
+        evaluation: Protocol section; confidence level and horizon rule.
+        backbone: Protocol section; its rule of selection.
+
+    Raises:
+        FitFailed: No trial has a tuning target: all of them diverged.
+    """
+    weights = np.zeros(target.n)
+    for arm in np.unique(arms):
+        part = target.subset(arms == arm)
+        weights[arms == arm] = label_weights(
+            part, label.horizon_days, fitted_on=part, cap=label.weight_cap
+        )
+    comparison = _Comparison(result, target, arms, weights, label, evaluation)
+    rows = [_row(trial, comparison) for trial in _best_trials(result)]
+    chosen, reason = _chosen(rows, rule=backbone.selection)
+    return BackboneChoice(
+        backbone=chosen.backbone,
+        configuration=chosen.configuration,
+        reason=reason,
+        rows=tuple(row.model_copy(update={"is_chosen": row is chosen}) for row in rows),
+    )
+
+
+def _best_trials(result: SearchResult) -> list[TrialResult]:
+    """The best finished trial of each backbone, in the order of the search."""
+    best: dict[str, TrialResult] = {}
+    for trial in result.trials:
+        name = trial.configuration.backbone
+        if trial.status == "finished" and trial.tuning_target is not None:
+            held = best.get(name)
+            if held is None or trial.tuning_target > (held.tuning_target or 0.0):
+                best[name] = trial
+    if not best:
+        msg = "search: training diverged in every trial; lower search.space.learning_rate"
+        raise FitFailed(msg)
+    return list(best.values())
+
+
+def _row(trial: TrialResult, comparison: _Comparison) -> BackboneRow:
+    scores = np.asarray(trial.oof_scores, dtype=np.float64)
+    evaluation, label = comparison.evaluation, comparison.label
+    level, horizon = evaluation.confidence_level, label.horizon_days
+    target, weights = comparison.target, comparison.weights
+    figures = arm_figures(comparison.result.tuning, target, comparison.arms, scores, level=level)
+    curve = roc_ipcw(target, scores, horizon_days=horizon, weights=weights)
+    cutoff = youden_cutoff(curve)
+    classified = classification_at(
+        target, scores, cutoff=cutoff, horizon_days=horizon, level=level, weights=weights
+    )
+    return BackboneRow(
+        backbone=trial.configuration.backbone,
+        configuration=trial.configuration,
+        multiply_adds=BACKBONES[trial.configuration.backbone].multiply_adds,
+        is_chosen=False,
+        epochs_done=trial.epochs_done,
+        tuning_target=_selected_target(list(figures.values()), target, level=level),
+        standard_error=mean_standard_error(list(figures.values())),
+        arm_targets=figures,
+        within_arm_auc=_within_arm(scores, comparison),
+        pooled_auc=_pooled_auc(scores, comparison),
+        arm_only_auc=_pooled_auc(_arm_only_scores(comparison), comparison),
+        cutoff=cutoff,
+        accuracy=classified.accuracy,
+        sensitivity=classified.sensitivity,
+        specificity=classified.specificity,
+        roc=curve,
+    )
+
+
+def _selected_target(figures: list[Estimate], target: SurvivalTarget, *, level: float) -> Estimate:
+    value = mean_figure(figures)
+    half = float(special.ndtri(0.5 + level / 2)) * mean_standard_error(figures)
+    return Estimate(
+        value=value,
+        lower=None if value is None else max(value - half, 0.0),
+        upper=None if value is None else min(value + half, 1.0),
+        level=level,
+        n=target.n,
+        n_events=target.n_events,
+        method="mean over arms, out of fold, influence function",
+        note="selected: the highest among the configurations tried, not a performance",
+    )
+
+
+def _within_arm(scores: FloatArray, comparison: _Comparison) -> dict[TreatmentArm, Estimate]:
+    """The AUC at the label's horizon in each arm, where the horizon rule allows it."""
+    figures = {}
+    evaluation, horizon = comparison.evaluation, comparison.label.horizon_days
+    for arm in (arm for arm in TreatmentArm if np.any(comparison.arms == arm.value)):
+        members = comparison.arms == arm.value
+        part = comparison.target.subset(members)
+        events, at_risk = evaluation.minimum_events_before, evaluation.minimum_at_risk_after
+        if is_estimable(part, horizon, minimum_events=events, minimum_at_risk=at_risk):
+            figures[arm] = auc_ipcw(
+                part, scores[members], horizon_days=horizon, level=evaluation.confidence_level
+            )
+        else:
+            figures[arm] = Estimate.not_estimable(
+                f"fewer than {events} deaths before or {at_risk} patients at risk after",
+                n=part.n,
+                n_events=part.n_events,
+                method="cumulative/dynamic AUC by IPCW",
+                horizon_days=horizon,
+            )
+    return figures
+
+
+def _pooled_auc(scores: FloatArray, comparison: _Comparison) -> Estimate:
+    return auc_ipcw(
+        comparison.target,
+        scores,
+        horizon_days=comparison.label.horizon_days,
+        level=comparison.evaluation.confidence_level,
+        weights=comparison.weights,
+    )
+
+
+def _arm_only_scores(comparison: _Comparison) -> FloatArray:
+    """Each patient's arm's weighted share of high risk (n,)."""
+    high = risk_labels(comparison.target, comparison.label.horizon_days) == 1
+    scores = np.zeros(comparison.target.n)
+    for arm in np.unique(comparison.arms):
+        members = comparison.arms == arm
+        total = comparison.weights[members].sum()
+        weight = comparison.weights[members & high].sum()
+        scores[members] = weight / total if total > 0 else 0.0
+    return scores
+
+
+def _chosen(rows: list[BackboneRow], *, rule: str) -> tuple[BackboneRow, str]:
+    best = max(rows, key=lambda row: row.tuning_target.value or 0.0)
+    top = best.tuning_target.value or 0.0
+    if rule == "best":
+        return best, f"{best.backbone} has the highest tuning target, {top:.3f}"
+    within = [row for row in rows if (row.tuning_target.value or 0.0) >= top - best.standard_error]
+    chosen = min(within, key=lambda row: row.multiply_adds)
+    if chosen is best:
+        return best, (
+            f"{best.backbone} has the highest tuning target, {top:.3f}, and no backbone with fewer "
+            f"multiply-adds lies within its standard error of {best.standard_error:.3f}"
+        )
+    return chosen, (
+        f"{chosen.backbone} has the fewest multiply-adds among the backbones within one standard "
+        f"error ({best.standard_error:.3f}) of the best tuning target "
+        f"({chosen.tuning_target.value or 0.0:.3f} against {top:.3f} of {best.backbone})"
+    )

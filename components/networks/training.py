@@ -1,0 +1,204 @@
+"""Training one network, an epoch at a time.
+
+Every epoch of every network seeds torch anew, so that a training that is taken up again at an
+epoch's end continues exactly as if it had never stopped.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from components.networks.augmentation import augment
+from components.networks.backbones import Network, build_network
+from components.networks.device import bfloat16_pays, pick_device, seed_of
+from components.networks.labels import Lesson
+from components.networks.records import Configuration
+from components.study.protocol.backbone import BackboneSection
+from components.study.protocol.search import SearchSection
+from components.study.results import Adaptation
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What all networks of a search share.
+
+    `mixed_precision` is what is really done on `device`, which the section only asks for.
+    """
+
+    section: BackboneSection
+    total_epochs: int
+    seed: int
+    n_threads: int
+    device: str
+    mixed_precision: bool
+
+
+def plan_training(search: SearchSection, backbone: BackboneSection, *, seed: int) -> TrainingPlan:
+    """The plan of a protocol on this machine.
+
+    bfloat16 is used where it is asked for and the device computes with it.
+    """
+    device = pick_device() if search.gpus_per_trial > 0 else torch.device("cpu")
+    return TrainingPlan(
+        section=backbone,
+        total_epochs=search.rungs[-1],
+        seed=seed,
+        n_threads=search.threads_per_trial,
+        device=device.type,
+        mixed_precision=backbone.mixed_precision and bfloat16_pays(device),
+    )
+
+
+def precision_adaptations(plan: TrainingPlan) -> tuple[Adaptation, ...]:
+    """What is to be said where mixed precision was asked for and is not used."""
+    if plan.mixed_precision or not plan.section.mixed_precision:
+        return ()
+    return (
+        Adaptation(
+            step="search",
+            asked="training in mixed precision",
+            done="float32",
+            why=f"this {plan.device} has no bfloat16 arithmetic; emulated it is slower",
+        ),
+    )
+
+
+class Crops:
+    """The crops (n, C, H, W) of a cohort, on a GPU as a whole, on a CPU gathered by the batch."""
+
+    def __init__(self, crops: NDArray[np.float32], device: torch.device) -> None:
+        self._device = device
+        self._on_gpu = torch.from_numpy(crops.copy()).to(device) if device.type == "cuda" else None
+        self._crops = crops
+
+    def take(self, rows: NDArray[np.int64]) -> Tensor:
+        """The images (B, C, H, W) of these rows, laid out for fast convolutions."""
+        if self._on_gpu is not None:
+            images = self._on_gpu[torch.from_numpy(rows).to(self._device)]
+        else:
+            images = torch.from_numpy(self._crops[rows])
+        return images.contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(eq=False)
+class Learner:
+    """A network in training. `name` seeds its epochs; `epochs_done` counts them."""
+
+    name: str
+    network: Network
+    optimizer: torch.optim.AdamW
+    lesson: Lesson
+    initialization: str
+    epochs_done: int = 0
+
+
+def start_learner(
+    name: str, configuration: Configuration, lesson: Lesson, *, plan: TrainingPlan
+) -> Learner:
+    """A network before its first epoch.
+
+    Raises:
+        UsageError: The ImageNet file is missing.
+        IntegrityError: The ImageNet file is not what it should be.
+    """
+    network, origin = build_network(
+        configuration.backbone,
+        dropout=configuration.dropout,
+        section=plan.section,
+        seed=seed_of(plan.seed, f"weights of {name}"),
+    )
+    network.to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this pair
+    # Shrinking biases and normalization regularizes nothing (10.48550/arXiv.1812.01187).
+    parameters = list(network.parameters())
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in parameters if p.ndim > 1]},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(
+        groups, lr=configuration.learning_rate, weight_decay=configuration.weight_decay, fused=True
+    )
+    return Learner(name, network, optimizer, lesson, origin)
+
+
+def train_epoch(
+    learner: Learner, configuration: Configuration, crops: Crops, *, plan: TrainingPlan
+) -> float:
+    """One pass over the learner's lesson; the mean weighted loss, NaN where it diverged."""
+    torch.manual_seed(seed_of(plan.seed, f"epoch {learner.epochs_done} of {learner.name}"))
+    learner.network.train()
+    lesson = learner.lesson
+    batches = list(_batches(len(lesson.rows), plan.section.batch_size))
+    losses = []
+    for step, batch in enumerate(batches):
+        progress = learner.epochs_done + step / len(batches)
+        rate = learning_rate_at(
+            progress,
+            peak=configuration.learning_rate,
+            warmup_epochs=plan.section.warmup_epochs,
+            total_epochs=plan.total_epochs,
+        )
+        loss = _step(learner, batch, crops, rate=rate, configuration=configuration, plan=plan)
+        losses.append(loss * len(batch))
+    learner.epochs_done += 1
+    learner.optimizer.zero_grad(set_to_none=True)  # the other folds' networks need the memory
+    return float(torch.stack(losses).sum()) / len(lesson.rows)
+
+
+def learning_rate_at(
+    epochs: float, *, peak: float, warmup_epochs: float, total_epochs: int
+) -> float:
+    """The learning rate after a (fractional) number of epochs.
+
+    It rises in a line over the warm-up, starting above zero, and falls to zero along half a cosine
+    (10.48550/arXiv.1608.03983, without restarts).
+    """
+    if epochs < warmup_epochs:
+        return peak * (0.1 + 0.9 * epochs / warmup_epochs)
+    share = (epochs - warmup_epochs) / max(total_epochs - warmup_epochs, 1e-9)
+    return peak * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+
+
+def _batches(n: int, batch_size: int) -> Iterator[NDArray[np.int64]]:
+    """Random batches of nearly equal size; none of one patient, whom batch norm cannot take."""
+    n_batches = max(1, min(math.ceil(n / batch_size), n // 2))
+    yield from np.array_split(torch.randperm(n).numpy(), n_batches)
+
+
+def _step(
+    learner: Learner,
+    batch: NDArray[np.int64],
+    crops: Crops,
+    *,
+    rate: float,
+    configuration: Configuration,
+    plan: TrainingPlan,
+) -> Tensor:
+    """One optimizer step; the loss, left on the device so that a GPU need not wait for it."""
+    for group in learner.optimizer.param_groups:
+        group["lr"] = rate
+    images = crops.take(learner.lesson.rows[batch])
+    if plan.section.augment:
+        images = augment(images).contiguous(memory_format=torch.channels_last)
+    with torch.autocast(plan.device, dtype=torch.bfloat16, enabled=plan.mixed_precision):
+        logits, _ = learner.network(images)
+    labels = torch.from_numpy(learner.lesson.labels[batch]).to(logits)
+    weights = torch.from_numpy(learner.lesson.weights[batch]).to(logits)
+    loss = weighted_loss(logits, labels, weights, smoothing=configuration.label_smoothing)
+    learner.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    learner.optimizer.step()
+    return loss.detach()
+
+
+def weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor, *, smoothing: float) -> Tensor:
+    """Mean weighted binary cross-entropy of logits (B,) against labels drawn towards one half."""
+    softened = labels * (1 - smoothing) + 0.5 * smoothing
+    losses = functional.binary_cross_entropy_with_logits(logits, softened, reduction="none")
+    return (weights * losses).mean()

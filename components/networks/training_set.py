@@ -1,0 +1,44 @@
+"""The patients that networks are trained on, as arrays in one order."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.errors import DataError
+from components.survival.target import IntArray, SurvivalTarget
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """n training patients: pseudonyms, crops (n, 3, h, w), follow-up, arms (n,), folds (n,) from 0.
+
+    Raises:
+        DataError: The parts have different lengths, a crop is not finite, or a fold is empty.
+    """
+
+    patient_ids: tuple[str, ...]
+    crops: NDArray[np.float32]
+    target: SurvivalTarget
+    arms: NDArray[np.str_]
+    fold_of: IntArray
+
+    def __post_init__(self) -> None:
+        lengths = {
+            "pseudonyms": len(self.patient_ids),
+            "crops": len(self.crops),
+            "follow-ups": self.target.n,
+            "arms": len(self.arms),
+            "folds": len(self.fold_of),
+        }
+        if len(set(lengths.values())) > 1:
+            came = ", ".join(f"{n} {name}" for name, n in lengths.items())
+            msg = f"expected as many of each, came {came}"
+            raise DataError(msg)
+        if not np.all(np.isfinite(self.crops)):
+            bad = int(np.argmin(np.isfinite(self.crops).all(axis=(1, 2, 3))))
+            msg = f"patient {self.patient_ids[bad]}: the crop holds values that are not finite"
+            raise DataError(msg)
+        if set(self.fold_of.tolist()) != set(range(int(self.fold_of.max()) + 1)):
+            msg = f"expected folds numbered from 0 without a gap, came {sorted(set(self.fold_of))}"
+            raise DataError(msg)

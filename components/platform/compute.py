@@ -1,0 +1,105 @@
+"""Ray on this machine or on a cluster: a session, and a `map` that runs on it."""
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import ray
+from ray.exceptions import RayError
+
+from components.errors import PlatformError
+
+T = TypeVar("T")
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    # Ray warns of a change to come unless one of the two behaviors is asked for.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+"""Read by Ray when it starts; what stands in the environment already is left as it is."""
+
+_LONGEST_TEMP_DIR = 45
+"""Characters. Ray puts sockets 62 deeper, and a Unix socket's path may have 107."""
+
+
+@contextlib.contextmanager
+def ray_session(
+    address: str | None = None,
+    *,
+    temp_dir: Path,
+    num_cpus: int | None = None,
+    object_store_mb: int = 1024,
+) -> Iterator[None]:
+    """Ray for as long as the block runs; it ends with the block and touches no other Ray.
+
+    Args:
+        address: Of a running cluster; None starts Ray in processes of our own, on the loopback
+            interface and without authentication, for this machine and user alone.
+        temp_dir: Where our own Ray keeps logs and sockets. Where its path is too long for a Unix
+            socket, a folder of the system's own for temporary files is used and removed at the end.
+        num_cpus: CPUs of our own Ray; default: all.
+        object_store_mb: Memory for shared objects of our own Ray.
+
+    Raises:
+        PlatformError: Ray does not start, or the cluster does not answer.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    folder, is_ours = _short_folder(temp_dir)
+    try:
+        _start(address, folder, num_cpus=num_cpus, object_store_mb=object_store_mb)
+        yield
+    finally:
+        ray.shutdown()
+        if is_ours:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(
+    address: str | None, folder: Path, *, num_cpus: int | None, object_store_mb: int
+) -> None:
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if address is not None:
+            ray.init(address, **quiet)
+            return
+        os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+        ray.init(
+            "local",
+            include_dashboard=False,
+            num_cpus=num_cpus,
+            object_store_memory=object_store_mb * 2**20,
+            _temp_dir=str(folder),
+            _node_ip_address="127.0.0.1",
+            **quiet,
+        )
+    except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+        where = "on this machine" if address is None else f"at {address}"
+        msg = f"Ray did not start {where}: {error}; look into {folder}"
+        raise PlatformError(msg) from error
+
+
+def _short_folder(temp_dir: Path) -> tuple[Path, bool]:
+    folder = temp_dir.resolve()
+    if len(str(folder)) > _LONGEST_TEMP_DIR:
+        return Path(tempfile.mkdtemp(prefix="armwise-")), True
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder, False
+
+
+def ray_map(function: Callable[..., T], *iterables: Iterable[Any]) -> Iterator[T]:
+    """`map` on the running Ray session: the same results in the same order, one CPU a call.
+
+    An error in a call is raised here as it was raised there.
+    """
+    task = ray.remote(function)
+    pending = [task.remote(*arguments) for arguments in zip(*iterables, strict=False)]
+    yield from (ray.get(reference) for reference in pending)

@@ -1,0 +1,169 @@
+"""The `data/` folder as DVC sees it: the only home of DVC's import, quiet and lazily loaded."""
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from components.errors import DataError, PlatformError
+
+REMOTE = "local"
+"""Name of the default remote."""
+
+_log = logging.getLogger(__name__)
+
+
+class DataWorkspace:
+    """A study's folder with `.dvc/`, opened by `opened`; each method asks DVC afresh."""
+
+    def __init__(self, repo: Any, study_dir: Path, data_dir: str) -> None:
+        self._repo = repo
+        self.folder = study_dir.resolve() / data_dir
+        # Absolute, else DVC looks for it in the current folder.
+        self._target = str(self.folder.with_name(f"{data_dir}.dvc"))
+
+    def current_md5(self) -> str:
+        """The md5 of the folder as it stands, unchanged files from DVC's memory."""
+        with _translated("hash the data"):
+            return str(self._output().get_hash().value)
+
+    def recorded(self) -> tuple[str, int, int]:
+        """The md5, number of files and bytes of the version in `data.dvc`."""
+        output = self._output()
+        return str(output.hash_info.value), int(output.meta.nfiles or 0), int(output.meta.size or 0)
+
+    def file_md5s(self) -> dict[str, str]:
+        """The md5 of each file of the version, by its path below the folder.
+
+        Raises:
+            DataError: The cache lacks the version's list of files.
+        """
+        tree = self._output().get_obj()
+        if tree is None:
+            msg = f"the cache lacks the list of files of {self._target}; run `dvc fetch` first"
+            raise DataError(msg)
+        return {"/".join(key): str(digest.value) for key, _, digest in tree}
+
+    def add(self) -> None:
+        """Make the folder as it stands the version in `data.dvc`."""
+        with _translated(f"add {self.folder} as a data version"):
+            self._repo.add(str(self.folder))
+
+    def fill_cache(self) -> None:
+        """A cache that was cleared is filled again, so that the version can be pushed."""
+        with _translated("read DVC's cache"):
+            if self._output().changed_cache():
+                self._repo.commit(self._target, force=True)
+
+    def push(self) -> None:
+        """See that the remote holds the version."""
+        with _translated("push the data to the remote"):
+            self._repo.push(targets=[self._target])
+
+    def fetch(self) -> bool:
+        """Whether an intact copy of the version came from the cache or the remote.
+
+        The folder is removed where it did not; a mark stands while it is incomplete.
+        """
+        from dvc.exceptions import CheckoutError, FileTransferError
+
+        expected = self.recorded()[0]
+        mark = fetching_mark(self.folder.parent)
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+        with _translated(f"fetch the data version {expected}"):
+            try:
+                self._repo.pull(targets=[self._target], force=True)
+                # DVC ends well where the list of files itself was damaged.
+                intact = str(self._output().get_hash().value) == expected
+            except (CheckoutError, FileTransferError, FileNotFoundError) as error:
+                _log.debug("the remote lacks an intact copy of %s: %s", expected, error)
+                intact = False
+        if not intact:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        mark.unlink()
+        return intact
+
+    def drop_damaged(self) -> None:
+        """Remove damaged objects of the version from the remote: a push skips what is there."""
+        from dvc_objects.errors import ObjectFormatError
+
+        output = self._output()
+        with _translated("check the remote"):
+            remote = self._repo.cloud.get_remote_odb(hash_name=output.hash_name)
+            for digest in self.file_md5s().values():
+                with contextlib.suppress(ObjectFormatError, FileNotFoundError):
+                    remote.check(digest)  # DVC itself removes an object that fails
+            # While the list of files stands there, DVC takes the files for present.
+            with contextlib.suppress(FileNotFoundError):
+                remote.delete(output.hash_info.value)
+
+    def _output(self) -> Any:
+        self._repo._reset()  # noqa: SLF001  data.dvc may have been rewritten since DVC read it
+        return self._repo.stage.load_one(self._target).outs[0]
+
+
+@contextlib.contextmanager
+def opened(study_dir: Path, *, data_dir: str) -> Iterator[DataWorkspace]:
+    """The study's workspace, with or without git (an unpacked archive has none)."""
+    with _repo(study_dir) as repo:
+        yield DataWorkspace(repo, study_dir, data_dir)
+
+
+def initialize(study_dir: Path, *, remote: Path) -> None:
+    """Make a folder a DVC workspace whose default remote is a folder that is verified."""
+    dvc = _dvc()
+    if not (study_dir / ".dvc").is_dir():
+        with _translated("set up DVC"):
+            dvc.Repo.init(str(study_dir), no_scm=not (study_dir / ".git").exists()).close()
+    remote.mkdir(parents=True, exist_ok=True)
+    inside = remote.resolve().is_relative_to(study_dir.resolve())
+    # DVC turns a path relative to the current folder into one relative to its configuration.
+    url = os.path.relpath(remote) if inside else str(remote.resolve())
+    with _repo(study_dir) as repo, repo.config.edit(level="repo") as settings:
+        settings.setdefault("core", {}).update(remote=REMOTE, analytics=False)
+        # Without "verify" a damaged object is pulled as if it were whole.
+        settings.setdefault("remote", {})[REMOTE] = {"url": url, "verify": True}
+
+
+def fetching_mark(study_dir: Path) -> Path:
+    """Stands while data are being fetched; a data folder found beside it is incomplete."""
+    return study_dir / ".dvc" / "tmp" / "armwise-fetching"
+
+
+@contextlib.contextmanager
+def _repo(study_dir: Path) -> Iterator[Any]:
+    dvc = _dvc()
+    plain = None if (study_dir / ".git").exists() else {"core": {"no_scm": True}}
+    with _translated(f"open the DVC workspace {study_dir}"):
+        repo = dvc.Repo(str(study_dir), config=plain)
+    try:
+        yield repo
+    finally:
+        repo.close()
+
+
+def _dvc() -> Any:
+    """The module `dvc.repo`, imported late (0.5 s), with DVC's own messages and bars off."""
+    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+    import dvc.repo
+
+    for name in ("dvc", "dvc_data", "dvc_objects"):  # importing DVC sets these levels itself
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return dvc.repo
+
+
+@contextlib.contextmanager
+def _translated(doing: str) -> Iterator[None]:
+    """DVC's and the disk's errors as one of ours that says what was being done."""
+    from dvc.exceptions import DvcException
+
+    try:
+        yield
+    except (DvcException, OSError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        msg = f"could not {doing}: {reason}"
+        raise PlatformError(msg) from error

@@ -1,0 +1,116 @@
+"""What Ray Tune is told by the halving: which trial trains on, which waits, which ends."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler
+
+from components.networks.records import Configuration, EpochMetrics
+from components.platform.halving import Standing, TrialRow, standing
+
+
+def configuration_of(trial: Trial) -> Configuration:
+    """The configuration that a trial of Ray's trains."""
+    return Configuration.model_validate(trial.config["configuration"])
+
+
+def history_of(result: dict[str, Any] | None) -> tuple[EpochMetrics, ...]:
+    """The whole history in a trial's report; empty where it has reported nothing yet."""
+    return tuple(EpochMetrics.model_validate(row) for row in (result or {}).get("history", ()))
+
+
+class GroupHalving(FIFOScheduler):  # type: ignore[misc]  # Ray has no type stubs
+    """Synchronous halving within each backbone; holds nothing but the rungs.
+
+    A trial pauses at a rung until all of its backbone have reached it. Pausing frees its place, and
+    the process stays for the next trial.
+    """
+
+    def __init__(self, rungs: Sequence[int], reduction: int) -> None:
+        super().__init__()
+        self._rungs = tuple(rungs)
+        self._reduction = reduction
+
+    def on_trial_result(self, controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Go on below the next rung, wait at it, end where nothing more is due."""
+        trials = controller.get_trials()
+        if _has_failed(trials):
+            return str(self.STOP)
+        done = len(history_of(result))
+        due = self._standing(trials, newest=(trial, result))[configuration_of(trial).key]
+        if due.is_out:
+            return str(self.STOP)
+        # A finished trial returns by itself.
+        return str(self.CONTINUE if done < due.until or done >= self._rungs[-1] else self.PAUSE)
+
+    def choose_trial_to_run(self, controller: Any) -> Trial | None:
+        """End the losers of a rung, then name a trial that is not begun or may go on."""
+        trials = controller.get_trials()
+        due = self._standing(trials)
+        waiting = [t for t in trials if t.status in (Trial.PENDING, Trial.PAUSED)]
+        if _has_failed(trials):
+            for trial in waiting:
+                controller.stop_trial(trial)
+            return None
+        for trial in waiting:
+            standing_of = due[configuration_of(trial).key]
+            if standing_of.is_out:
+                controller.stop_trial(trial)
+            elif trial.status == Trial.PENDING or _done(trial) < standing_of.until:
+                return trial
+        return None
+
+    def _standing(
+        self, trials: Sequence[Trial], *, newest: tuple[Trial, dict[str, Any]] | None = None
+    ) -> dict[str, Standing]:
+        rows = []
+        for trial in trials:
+            result = newest[1] if newest and newest[0] is trial else trial.last_result
+            configuration = configuration_of(trial)
+            targets = tuple(epoch.tuning_target for epoch in history_of(result))
+            rows.append(
+                TrialRow(configuration.key, configuration.backbone, configuration.number, targets)
+            )
+        return standing(rows, rungs=self._rungs, reduction=self._reduction)
+
+
+def _done(trial: Trial) -> int:
+    return len(history_of(trial.last_result))
+
+
+def _has_failed(trials: Sequence[Trial]) -> bool:
+    return any(trial.status == Trial.ERROR for trial in trials)
+
+
+class Relay(Callback):  # type: ignore[misc]  # Ray has no type stubs
+    """Passes each epoch on once, however often a trial reports it, and each trial's end."""
+
+    def __init__(
+        self,
+        on_epoch: Callable[[Configuration, EpochMetrics], None],
+        on_end: Callable[[Configuration], None],
+    ) -> None:
+        self._on_epoch = on_epoch
+        self._on_end = on_end
+        self._passed: dict[str, int] = {}
+
+    def __reduce__(self) -> tuple[type[Callback], tuple[()]]:
+        """What Ray writes to disk of it: nothing. Listeners hold open files and connections.
+
+        Ray keeps callbacks for a restore of its own, which is never asked for.
+        """
+        return Callback, ()
+
+    def on_trial_result(self, *_: Any, trial: Trial, result: dict[str, Any], **__: Any) -> None:
+        """Pass on the epochs that are new."""
+        configuration = configuration_of(trial)
+        for metrics in history_of(result)[self._passed.get(configuration.key, 0) :]:
+            self._passed[configuration.key] = metrics.epoch
+            self._on_epoch(configuration, metrics)
+
+    def on_trial_complete(self, *_: Any, trials: list[Trial], trial: Trial, **__: Any) -> None:
+        """Pass on the end of a trial, unless the search as a whole is being given up."""
+        if not _has_failed(trials):
+            self._on_end(configuration_of(trial))

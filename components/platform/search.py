@@ -1,0 +1,192 @@
+"""The search for a backbone: Ray Tune runs the trials, `halving` says which go on.
+
+Ray starts, pauses and brings back trials; what they have reached they keep themselves, in files
+that follow from the seed (`components.networks.trial`). So a search that was cut off is simply run
+again: finished trials report at once, the others go on from where they were, and Ray's own record
+of the search, which a crash can leave behind the truth, is never asked.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import ray
+import torch
+from numpy.typing import NDArray
+from ray import tune
+
+from components.errors import ArmwiseError, PlatformError
+from components.networks.backbones import BACKBONES, backbone_of
+from components.networks.configurations import draw_configurations
+from components.networks.imagenet import require_file, weights_path
+from components.networks.labels import fold_lessons
+from components.networks.records import Configuration, EpochMetrics, SearchResult, TrialResult
+from components.networks.training import plan_training, precision_adaptations
+from components.networks.training_set import TrainingSet
+from components.networks.trial import SearchTask, run_trial, settle_trial
+from components.networks.tuning import plan_tuning
+from components.platform.halving_scheduler import GroupHalving, Relay
+from components.study.protocol.backbone import BackboneSection
+from components.study.protocol.evaluation import EvaluationSection
+from components.study.protocol.label import LabelSection
+from components.study.protocol.search import SearchSection
+
+STATE_VERSION = 1
+"""Of what a trial keeps; states of another version are not taken up again."""
+
+
+class TrialListener(Protocol):
+    """Hears of the search in the driver's process, for progress and for MLflow.
+
+    A search that is taken up again tells everything anew: a listener finds its runs by
+    `configuration.key`, it does not open them twice.
+    """
+
+    def on_epoch(self, configuration: Configuration, metrics: EpochMetrics) -> None:
+        """A trial has finished an epoch."""
+
+    def on_end(self, result: TrialResult) -> None:
+        """A trial has finished or has lost."""
+
+
+def run_search(
+    patients: TrainingSet,
+    *,
+    search: SearchSection,
+    backbone: BackboneSection,
+    label: LabelSection,
+    evaluation: EvaluationSection,
+    seed: int,
+    storage: Path,
+    listener: TrialListener,
+) -> SearchResult:
+    """Train all configurations of all backbones with halving, in the running Ray session.
+
+    Args:
+        patients: The training patients.
+        search: Protocol section.
+        backbone: Protocol section.
+        label: Protocol section.
+        evaluation: Protocol section.
+        seed: The study's.
+        storage: Folder for the trials' states, seen by all nodes. The same search there is taken
+            up again; another one gets its own place.
+        listener: Hears of epochs and ends.
+
+    Raises:
+        UsageError: An ImageNet file is missing.
+        IntegrityError: An ImageNet file is not what it should be.
+        FitFailed: A fold has one label only, or no arm has an estimable horizon.
+        PlatformError: Ray has not been started, or a trial failed more often than it may.
+    """
+    _require_ready(backbone)
+    configurations = draw_configurations(search, backbone, seed)
+    plan = plan_training(search, backbone, seed=seed)
+    target, arms = patients.target, patients.arms
+    tuning = plan_tuning(target, arms, horizon_days=label.horizon_days, evaluation=evaluation)
+    texts = [repr(plan), *(record.model_dump_json() for record in (*configurations, label, tuning))]
+    task = SearchTask(
+        patients=patients,
+        lessons=fold_lessons(target, arms, fold_of=patients.fold_of, section=label),
+        tuning=tuning,
+        plan=plan,
+        rungs=search.rungs,
+        folder=storage.resolve() / _fingerprint(patients, texts),
+    )
+    _tune(task, configurations, search=search, listener=listener)
+    return SearchResult(
+        trials=tuple(_settle(task, configuration) for configuration in configurations),
+        patient_ids=patients.patient_ids,
+        fold_of=tuple(int(fold) for fold in patients.fold_of),
+        total_epochs=plan.total_epochs,
+        tuning=tuning,
+        device=plan.device,
+        mixed_precision=plan.mixed_precision,
+        adaptations=(*tuning.adaptations, *precision_adaptations(plan)),
+    )
+
+
+def _require_ready(backbone: BackboneSection) -> None:
+    if not ray.is_initialized():
+        msg = "expected a running Ray session; open one with `ray_session`"
+        raise PlatformError(msg)
+    if backbone.weights == "imagenet":
+        for name in backbone.names:
+            require_file(weights_path(backbone_of(name).imagenet_file, backbone.weights_dir))
+
+
+def _fingerprint(patients: TrainingSet, texts: Sequence[str]) -> str:
+    """Names a search by everything that a trial's numbers hang on."""
+    digest = hashlib.sha256(f"{STATE_VERSION} {torch.__version__}".encode())
+    arrays: list[NDArray[Any]] = [patients.crops, patients.target.time_days]
+    for array in (*arrays, patients.target.event, patients.fold_of):
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update("\n".join([*map(str, patients.arms), *patients.patient_ids, *texts]).encode())
+    return digest.hexdigest()[:16]
+
+
+def _settle(task: SearchTask, configuration: Configuration) -> TrialResult:
+    return settle_trial(task.folder, configuration, last_rung=task.rungs[-1])
+
+
+def _trial(config: dict[str, Any], *, task: SearchTask) -> None:
+    """What Ray runs in a worker for each trial."""
+    configuration = Configuration.model_validate(config["configuration"])
+
+    def report(history: tuple[EpochMetrics, ...]) -> None:
+        tune.report({"history": [metrics.model_dump(mode="json") for metrics in history]})
+
+    run_trial(configuration, task, report=report)
+
+
+def _tune(
+    task: SearchTask,
+    configurations: Sequence[Configuration],
+    *,
+    search: SearchSection,
+    listener: TrialListener,
+) -> None:
+    # What Ray writes of a search holds nothing that is needed after it.
+    record = task.folder / "ray"
+    shutil.rmtree(record, ignore_errors=True)
+    record.mkdir(parents=True)
+    relay = Relay(listener.on_epoch, lambda found: listener.on_end(_settle(task, found)))
+    gpus = search.gpus_per_trial if task.plan.device == "cuda" else 0.0
+    # The costliest begin first, so that no long trial is left alone at the end.
+    costs = {name: row.multiply_adds for name, row in BACKBONES.items()}
+    ordered = sorted(configurations, key=lambda found: -costs[found.backbone])
+    tuner = tune.Tuner(
+        tune.with_resources(
+            tune.with_parameters(_trial, task=task), {"cpu": search.cpus_per_trial, "gpu": gpus}
+        ),
+        param_space={"configuration": tune.grid_search([found.model_dump() for found in ordered])},
+        tune_config=tune.TuneConfig(
+            scheduler=GroupHalving(search.rungs, search.reduction), reuse_actors=True
+        ),
+        run_config=tune.RunConfig(
+            name="search",
+            storage_path=str(record),
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=search.max_failures),
+            callbacks=[relay],
+        ),
+    )
+    errors = [result.error for result in tuner.fit() if result.error is not None]
+    shutil.rmtree(record, ignore_errors=True)
+    if errors:
+        _raise(errors[0], attempts=search.max_failures + 1)
+
+
+def _raise(error: Exception, *, attempts: int) -> None:
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, ArmwiseError):
+        raise cause from error
+    msg = (
+        f"a trial of the search failed {attempts} times ({type(error).__name__}: {error}); "
+        "what the trials have reached is kept: run it again"
+    )
+    raise PlatformError(msg) from error

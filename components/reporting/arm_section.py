@@ -1,0 +1,168 @@
+"""The nomograms, and how good the models behind them are, arm by arm."""
+
+from matplotlib.figure import Figure
+
+from components.arms.records import ArmModels
+from components.reporting.blocks import Block, Folded, Heading, Prose, Rows, Section, picture
+from components.reporting.calibration_figures import draw_calibration
+from components.reporting.content import ReportContent
+from components.reporting.forest import draw_forest
+from components.reporting.model_tables import (
+    coefficients_table,
+    differences_table,
+    performance_table,
+    risk_group_table,
+    sample_size_table,
+)
+from components.reporting.nomogram_figure import draw_nomogram
+from components.reporting.roc_figures import draw_time_roc
+from components.reporting.survival_figures import draw_risk_groups
+from components.reporting.wording import MODEL_PHRASES, days_text
+from components.study.results import Estimate
+from components.study.vocabulary import ModelKind, Split
+
+
+def discrimination(arm: ArmModels, kind: ModelKind) -> dict[str, Estimate]:
+    """Harrell's C of a model for a heading: `apparent` and `test`."""
+    names = {Split.TRAIN: "apparent", Split.TEST: "test"}
+    return {
+        names[one.split]: one.estimates["c_harrell"]
+        for one in arm.evaluations
+        if one.kind is kind and "c_harrell" in one.estimates
+    }
+
+
+def nomogram_figures(content: ReportContent) -> dict[str, Figure]:
+    """The drawing of each arm's nomogram, by the arm's name."""
+    by_arm = {models.arm: models for models in content.arms}
+    return {
+        arm.value: draw_nomogram(
+            nomogram,
+            discrimination=discrimination(by_arm[arm], nomogram.model_kind),
+            endpoint=content.protocol.study.endpoint,
+        )
+        for arm, nomogram in content.nomograms.items()
+    }
+
+
+def nomogram_section(content: ReportContent) -> Section:
+    """Each arm's nomogram and the full models: baseline and coefficients."""
+    blocks: list[Block] = [
+        Prose(
+            "Each nomogram gives the prognosis of patients who start with that treatment. They are "
+            "not compared: which treatment is better for a patient is another question."
+        )
+    ]
+    drawn = nomogram_figures(content)
+    for models in content.arms:
+        nomogram = content.nomograms.get(models.arm)
+        if nomogram is None:
+            continue
+        baseline = ", ".join(
+            f"{days_text(days)} {survival:.6f}"
+            for days, survival in nomogram.baseline_survival.items()
+        )
+        blocks += [
+            Heading(f"{models.arm.label}: {MODEL_PHRASES[nomogram.model_kind]} model"),
+            picture(
+                drawn[models.arm.value],
+                caption=f"Nomogram of the {models.arm.label} arm. A vector drawing: enlarge it, or "
+                "print it, to read tenths of a point.",
+                alt=f"Nomogram of the {models.arm.label} arm; its points stand in the table below",
+            ),
+            Rows(coefficients_table(nomogram.model, f"{models.arm.label}: the model drawn above")),
+            Prose(
+                f"Baseline survival S0(t) at the centered linear predictor 0: {baseline}. "
+                "S(t) = S0(t)^exp(lp)."
+            ),
+        ]
+    return Section("models", "Nomograms", tuple(blocks))
+
+
+def arms_section(content: ReportContent) -> Section:
+    """How good the six models are."""
+    blocks: list[Block] = [
+        picture(
+            draw_forest(content.arms, origin=content.origin),
+            caption="Harrell's C of the six models. Hollow: training, apparent and so too good; "
+            "filled: test.",
+            alt="Forest plot of the C-index of the six models; its numbers stand in the summary",
+        ),
+        Rows(sample_size_table(content.arms)),
+    ]
+    for models in content.arms:
+        blocks += _arm_blocks(models, content)
+    return Section("arms", "Performance by arm", tuple(blocks))
+
+
+def _arm_blocks(models: ArmModels, content: ReportContent) -> list[Block]:
+    label = models.arm.label
+    refused = [
+        Prose(f"Survival at {days_text(days)} is not estimable in this arm: {reason}.")
+        for days, reason in models.horizons_not_estimable.items()
+    ]
+    return [
+        Heading(label, anchor=f"arm-{models.arm.value}"),
+        *refused,
+        *_risk_group_blocks(models, content),
+        Rows(performance_table(models)),
+        Rows(differences_table(models)),
+        *_curve_blocks(models, content),
+        _other_models(models),
+    ]
+
+
+def _risk_group_blocks(models: ArmModels, content: ReportContent) -> list[Block]:
+    risk = [one for one in models.risk_groups if one.kind is models.nomogram_kind]
+    if not risk:
+        return []
+    label, name = models.arm.label, MODEL_PHRASES[models.nomogram_kind]
+    return [
+        picture(
+            draw_risk_groups(risk, origin=content.origin),
+            caption=f"{label}: {content.protocol.study.endpoint} by risk group of the {name} "
+            "model, with 95% intervals. The cut-off is the training median, frozen.",
+            alt="Kaplan-Meier curves of low and high risk; their numbers stand in the table below",
+        ),
+        Rows(risk_group_table(risk, f"{label}: survival of the risk groups, {name} model")),
+    ]
+
+
+def _curve_blocks(models: ArmModels, content: ReportContent) -> list[Block]:
+    label, name = models.arm.label, MODEL_PHRASES[models.nomogram_kind]
+    calibration = [one for one in models.calibration if one.kind is models.nomogram_kind]
+    blocks: list[Block] = []
+    if models.roc_curves:
+        figure = draw_time_roc(models.roc_curves, origin=content.origin)
+        blocks.append(
+            picture(
+                figure,
+                caption=f"{label}: cumulative/dynamic ROC curves, weighted for censoring.",
+                alt="Time-dependent ROC curves; the areas stand in the table above",
+            )
+        )
+    if calibration:
+        figure = draw_calibration(calibration, origin=content.origin)
+        blocks.append(
+            picture(
+                figure,
+                caption=f"{label}: calibration of the {name} model. Hollow: training (apparent); "
+                "filled: test.",
+                alt="Predicted against observed survival by groups of patients",
+            )
+        )
+    return blocks
+
+
+def _other_models(models: ArmModels) -> Folded:
+    label = models.arm.label
+    others = [
+        (kind, model)
+        for kind, model in models.models.items()
+        if kind is not models.nomogram_kind and model.predictors
+    ]
+    tables = tuple(
+        Rows(coefficients_table(model, f"{label}: {MODEL_PHRASES[kind]} model"))
+        for kind, model in others
+    )
+    return Folded(f"{label}: coefficients of the other models", tables)

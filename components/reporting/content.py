@@ -1,0 +1,73 @@
+"""Everything that a report shows, as one value: the records of a run and the facts about it."""
+
+from dataclasses import dataclass, field
+
+from components.arms.records import ArmModels
+from components.cohort.baseline import TableOne
+from components.cohort.eligibility import Eligibility
+from components.cohort.label import LabelLedger
+from components.networks.records import BackboneChoice, SearchResult
+from components.nomogram.nomogram import Nomogram
+from components.promotion.records import Decision, Evidence
+from components.reporting.flow_diagram import PartCount
+from components.reporting.records import DataSummary, Provenance, TestReading
+from components.signature.report import SignatureReport
+from components.study.protocol import Protocol
+from components.study.results import Adaptation, Estimate, Quarantined
+from components.study.vocabulary import DataOrigin, Split, TreatmentArm
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportContent:
+    """The records of a run.
+
+    Attributes:
+        protocol_text: The protocol's file as it stands.
+        parts: Patients and deaths by arm and split, as the models used them.
+        follow_up: Median follow-up by arm (reverse Kaplan-Meier), days.
+        readings: Every reading of the test patients so far, this run's last.
+    """
+
+    protocol: Protocol
+    protocol_text: str
+    data: DataSummary
+    provenance: Provenance
+    eligibility: Eligibility
+    quarantined: tuple[Quarantined, ...]
+    parts: tuple[PartCount, ...]
+    baseline: tuple[TableOne, ...]
+    ledger: LabelLedger
+    search: SearchResult
+    choice: BackboneChoice
+    signature: SignatureReport
+    arms: tuple[ArmModels, ...]
+    nomograms: dict[TreatmentArm, Nomogram]
+    evidence: Evidence
+    decision: Decision
+    adaptations: tuple[Adaptation, ...]
+    readings: tuple[TestReading, ...]
+    follow_up: dict[TreatmentArm, Estimate] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> DataOrigin:
+        """Whether the patients exist."""
+        return self.data.origin
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the patients do not exist."""
+        return self.data.origin is DataOrigin.SYNTHETIC
+
+    @property
+    def signature_is_null(self) -> bool:
+        """Whether nothing survived the penalty."""
+        return self.signature.is_null
+
+    def count(self, arm: TreatmentArm | None = None, split: Split | None = None) -> tuple[int, int]:
+        """Patients and deaths of an arm, of a split, or of all."""
+        chosen = [
+            part
+            for part in self.parts
+            if (arm is None or part.arm == arm) and (split is None or part.split == split)
+        ]
+        return sum(part.n for part in chosen), sum(part.n_events for part in chosen)

@@ -1,0 +1,134 @@
+"""What was done, in words, with the values that the protocol held."""
+
+from components.reporting.blocks import Bullets, Heading, Prose, Section
+from components.reporting.content import ReportContent
+from components.reporting.wording import days_text, number
+from components.study.protocol import Protocol
+
+_UNKNOWN = {
+    "ipcw": "patients with a known label weigh 1/G (capped at {cap}), G the Kaplan-Meier estimate "
+    "of censoring in the arm's training patients; unknown patients weigh nothing",
+    "drop": "unknown patients are left out",
+    "naive": "unknown patients count as high risk",
+}
+_RULES = {
+    "one_standard_error": "the fewest multiply-adds within one standard error of the best",
+    "best": "the best tuning target",
+}
+
+
+def methods_section(content: ReportContent) -> Section:
+    """The methods as this run applied them."""
+    protocol = content.protocol
+    return Section(
+        "methods",
+        "Methods as run",
+        (
+            Prose(
+                f"Profile: {protocol.profile}. Everything is done arm by arm; the test patients "
+                "take no part in any choice. The complete protocol is at the end of this report."
+            ),
+            Heading("Cohort and endpoint"),
+            Bullets(_cohort(protocol)),
+            Heading("Images and networks"),
+            Bullets(_networks(content)),
+            Heading("Signature"),
+            Bullets(_signature(protocol)),
+            Heading("Models of an arm"),
+            Bullets(_models(protocol)),
+            Heading("Promotion"),
+            Bullets(_promotion(protocol)),
+        ),
+    )
+
+
+def _cohort(protocol: Protocol) -> tuple[str, ...]:
+    label = protocol.label
+    unknown = _UNKNOWN[label.unknown].format(cap=number(label.weight_cap))
+    horizon = days_text(label.horizon_days)
+    return (
+        f"Endpoint: {protocol.study.endpoint}, from first treatment to death of any cause or last "
+        "follow-up. Follow-up by reverse Kaplan-Meier.",
+        "Checks of the table and of the images set single patients aside; eligibility rules "
+        "follow in a fixed order and each excluded patient keeps the first rule not met.",
+        "Split into training and test once, stratified by arm, event and center, and versioned "
+        "with the data: nobody moves.",
+        f"Risk label: high is dead by {horizon}, low is followed beyond; {unknown}.",
+        "Missing predictors: a model uses the patients who are complete in its predictors; the "
+        "others are named.",
+    )
+
+
+def _networks(content: ReportContent) -> tuple[str, ...]:
+    imaging, search, backbone = (
+        content.protocol.imaging,
+        content.protocol.search,
+        content.protocol.backbone,
+    )
+    return (
+        f"Largest axial slice of the ROI with {imaging.margin_mm:g} mm around its bounding box, "
+        f"{imaging.crop_px} x {imaging.crop_px} pixels; channels arterial, portal venous and "
+        f"their difference; window {imaging.window_center_hu:g} / {imaging.window_width_hu:g} HU, "
+        "then z-score.",
+        f"{', '.join(backbone.names)}, started from {backbone.weights} weights; "
+        f"{search.configurations} configurations each, {search.folds}-fold cross-validation, "
+        f"synchronous halving by {search.reduction} at epochs {', '.join(map(str, search.rungs))}; "
+        "cosine decay of the learning rate.",
+        "Tuning target: the mean over arms of the out-of-fold figure within the arm. Chosen: "
+        f"{_RULES[backbone.selection]}.",
+        "A fold's patients never stop the training of the network that scores them.",
+    )
+
+
+def _signature(protocol: Protocol) -> tuple[str, ...]:
+    section = protocol.signature
+    screen = (
+        f"then a univariate Cox screen at p < {section.screen_p_value:g}"
+        if section.screen_p_value is not None
+        else "no univariate screen"
+    )
+    return (
+        f"Constant features and one of each pair with |r| > {section.maximum_correlation:g} are "
+        f"dropped, {screen}; then elastic-net Cox (l1 ratio {section.l1_ratio:g}) with the arm "
+        f"held apart, penalty by {section.cv_folds}-fold cross-validation repeated "
+        f"{section.cv_repeats} times ({section.rule}).",
+        "Cross-fitted: in each fold network, filter, penalty and scale are learned on the other "
+        "patients; only the scalar score of the held-out patients is pooled, never a feature. The "
+        "models of the arms are fitted on these scores; the deployed signature is the refit on all "
+        "training patients.",
+    )
+
+
+def _models(protocol: Protocol) -> tuple[str, ...]:
+    sets = "; ".join(
+        f"{arm.label}: {', '.join(protocol.clinical.predictors[arm])}"
+        for arm in protocol.study.arms
+    )
+    evaluation = protocol.evaluation
+    return (
+        f"Clinical predictors set beforehand. {sets}.",
+        "Cox models with Efron ties: clinical, signature alone (DLRadiomics) and combined; ridge "
+        f"penalty by {protocol.clinical.cv_folds}-fold cross-validated partial likelihood.",
+        "A figure at a horizon is reported only with at least "
+        f"{evaluation.minimum_events_before} deaths before and {evaluation.minimum_at_risk_after} "
+        "patients at risk after it in the arm; else it is not estimable.",
+        "Low and high risk by the training median of the linear predictor, frozen.",
+        "Nomogram: points proportional to the linear predictor, the longest axis spans "
+        f"{protocol.nomogram.maximum_points:g} points; survival is S0(t)^exp(lp) with the Efron "
+        "baseline, equal to the Cox model's to 1e-9; nothing is extrapolated.",
+    )
+
+
+def _promotion(protocol: Protocol) -> tuple[str, ...]:
+    gate = protocol.promotion
+    low, high = gate.slope_range
+    return (
+        f"Intervals at {100 * gate.interval_level:g}%, test patients, Uno's C within the arm.",
+        f"First model: lower limit of C above {gate.first_minimum_c_lower:g}. Later: difference in "
+        f"C above {number(gate.challenger_minimum_difference)}, its lower limit above "
+        f"{number(gate.challenger_minimum_difference_lower)}, against the champion and the first "
+        "approved model.",
+        f"Always: calibration slope between {low:g} and {high:g}, its interval meeting "
+        f"{gate.slope_interval_meets[0]:g} to {gate.slope_interval_meets[1]:g}.",
+        "All arms go together or not at all; anything else leaves the champion in place.",
+    )

@@ -1,0 +1,226 @@
+"""The tables of an arm's models: figures with intervals, coefficients, sample size."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from components.arms.records import ArmModels, ModelEvaluation, RiskGroups
+from components.reporting.footnotes import Footnotes
+from components.reporting.html_table import Table, table
+from components.reporting.wording import (
+    ABSENT,
+    MODEL_NAMES,
+    MODEL_PHRASES,
+    SPLIT_NAMES,
+    days_text,
+    estimate_text,
+    estimator_text,
+    number,
+    p_text,
+)
+from components.study.results import Estimate
+from components.study.vocabulary import ModelKind, Split
+from components.survival.cox import CoxModel
+
+_Z_95 = 1.959963984540054
+_SHORT = {Split.TRAIN: "apparent", Split.TEST: "test"}
+
+
+def c_index_table(arms: Iterable[ArmModels], estimator: str = "c_harrell") -> Table:
+    """The six models' C-index, training (apparent) beside test."""
+    rows: list[tuple[str, ...]] = []
+    marked: list[int] = []
+    footnotes = Footnotes()
+    for arm in arms:
+        rows.append((arm.arm.label,))
+        for kind in ModelKind:
+            if kind is arm.nomogram_kind:
+                marked.append(len(rows))
+            by_split = {one.split: one for one in arm.evaluations if one.kind is kind}
+            found = [_figure(by_split.get(split), estimator) for split in Split]
+            cells = [footnotes.cell(one) for one in found]
+            sizes = [f"{one.n} ({one.n_events})" if one else ABSENT for one in found]
+            rows.append((MODEL_NAMES[kind], cells[0], sizes[0], cells[1], sizes[1]))
+    parts = [head for split in Split for head in (SPLIT_NAMES[split], "n (deaths)")]
+    return table(
+        f"{estimator_text(estimator)} of the six Cox models (95% interval)",
+        ("Model", *parts),
+        rows,
+        notes=[
+            "Marked: the model of the arm's nomogram. Apparent figures are too good.",
+            *footnotes.lines(),
+        ],
+        marked_rows=marked,
+    )
+
+
+def _figure(evaluation: ModelEvaluation | None, estimator: str) -> Estimate | None:
+    return evaluation.estimates.get(estimator) if evaluation else None
+
+
+def performance_table(arm: ArmModels) -> Table:
+    """Every figure of the arm's models, training (apparent) and test."""
+    pairs = [(kind, split) for kind in ModelKind for split in Split]
+    by_pair = {(one.kind, one.split): one for one in arm.evaluations}
+    keys = list(dict.fromkeys(key for one in arm.evaluations for key in one.estimates))
+    footnotes = Footnotes()
+    rows = [
+        (
+            estimator_text(key),
+            *(
+                footnotes.cell(by_pair[pair].estimates.get(key) if pair in by_pair else None)
+                for pair in pairs
+            ),
+        )
+        for key in keys
+    ]
+    methods = _methods(arm.evaluations)
+    columns = ("", *(f"{MODEL_NAMES[kind]}, {_SHORT[split]}" for kind, split in pairs))
+    notes = [*footnotes.lines(), *methods]
+    return table(f"{arm.arm.label}: figures with intervals", columns, rows, notes=notes)
+
+
+def _methods(evaluations: Iterable[ModelEvaluation]) -> list[str]:
+    """One line for each figure's method and level of its interval."""
+    lines: dict[str, str] = {}
+    for one in evaluations:
+        for key, estimate in one.estimates.items():
+            name = estimator_text(key).partition(" at ")[0]
+            lines.setdefault(name, f"{estimate.method}, {100 * estimate.level:g}% interval")
+    return ["Methods: " + "; ".join(f"{name}: {how}" for name, how in lines.items()) + "."]
+
+
+def differences_table(arm: ArmModels) -> Table:
+    """Paired differences between the arm's models in the same patients."""
+    rows = [
+        (
+            f"{MODEL_NAMES[one.kind]} minus {MODEL_PHRASES[one.reference]}",
+            estimator_text(one.estimator),
+            _SHORT[one.split],
+            estimate_text(one.estimate),
+        )
+        for one in arm.differences
+    ]
+    return table(
+        f"{arm.arm.label}: differences between the models, paired by patient",
+        ("Models", "Figure", "Part", "Difference (95% interval)"),
+        rows,
+        text_columns=(1, 2),
+    )
+
+
+def coefficients_table(model: CoxModel, caption: str) -> Table:
+    """Coefficients, hazard ratios with Wald intervals, and what was penalized."""
+    labels = {
+        column: _column_label(predictor.label, predictor.unit, column)
+        for predictor in model.predictors
+        for column in predictor.columns
+    }
+    rows = [
+        (
+            labels[column],
+            number(b, 4),
+            f"{se:.4f}",
+            f"{math.exp(b):.2f} "
+            f"({math.exp(b - _Z_95 * se):.2f}\u00a0to\u00a0{math.exp(b + _Z_95 * se):.2f})",
+        )
+        for column, b, se in zip(
+            model.columns, model.coefficients, model.standard_errors, strict=True
+        )
+    ]
+    columns = ("Predictor", "Coefficient", "Standard error", "Hazard ratio (95% interval)")
+    return table(caption, columns, rows, notes=[_penalty_note(model)])
+
+
+def _column_label(label: str, unit: str | None, column: str) -> str:
+    _, is_level, level = column.partition("=")
+    if is_level:
+        return f"{label}: {level}"
+    return f"{label} (each {unit})" if unit else label
+
+
+def _penalty_note(model: CoxModel) -> str:
+    ties = f"{model.ties.capitalize()} ties"
+    facts = (
+        f"{model.n} patients, {model.n_events} deaths, follow-up to {model.follow_up_days:g} days"
+    )
+    if model.ridge == 0:
+        return f"{facts}. Unpenalized; {ties}; Wald intervals."
+    return (
+        f"{facts}. Ridge penalty {number(model.ridge)} on standardized columns, by "
+        f"cross-validation; {ties}. Penalized coefficients lean toward 0; their intervals do not "
+        "say so."
+    )
+
+
+def sample_size_table(arms: Iterable[ArmModels]) -> Table:
+    """Events per parameter, expected shrinkage, and the sample that Riley's criteria ask for."""
+    rows: list[tuple[str, ...]] = []
+    for arm in arms:
+        for kind, size in arm.sample_size.items():
+            rows.append(
+                (
+                    f"{arm.arm.label}, {MODEL_PHRASES[kind]}",
+                    f"{size.n} ({size.n_events})",
+                    str(size.n_parameters),
+                    f"{size.events_per_parameter:.1f}",
+                    _or_absent(size.expected_shrinkage),
+                    ABSENT if size.minimum_n is None else str(size.minimum_n),
+                    "yes" if size.is_sufficient else "no",
+                )
+            )
+    columns = (
+        "Model",
+        "n (deaths)",
+        "Parameters",
+        "Events per parameter",
+        "Expected shrinkage",
+        "Patients asked for",
+        "Enough",
+    )
+    notes = [
+        "Criteria of Riley et al. 2019, doi 10.1002/sim.7992, for the unpenalized model. Where the "
+        "patients are not enough, a stable model cannot be expected from these data."
+    ]
+    return table("Sample size", columns, rows, notes=notes)
+
+
+def _or_absent(value: float | None) -> str:
+    return ABSENT if value is None else number(value, 2)
+
+
+def risk_group_table(parts: Sequence[RiskGroups], caption: str) -> Table:
+    """Absolute survival of the risk groups: medians and survival at each horizon."""
+    horizons = sorted(
+        {days for part in parts for curve in part.curves.values() for days in curve.survival_at}
+    )
+    rows = [
+        (
+            f"{_SHORT[part.split].capitalize()}, {group.value} risk",
+            f"{curve.n} ({curve.n_events})",
+            _days(curve.median),
+            *(estimate_text(curve.survival_at.get(days)) for days in horizons),
+        )
+        for part in parts
+        for group, curve in part.curves.items()
+    ]
+    columns = (
+        "Group",
+        "n (deaths)",
+        "Median survival, days",
+        *(f"Survival at {days_text(days)}" for days in horizons),
+    )
+    notes = [
+        f"High risk: linear predictor above {number(part.cutoff, 4)}, the training median, frozen; "
+        f"{_SHORT[part.split]}: log-rank p {p_text(part.log_rank_p) or ABSENT}, hazard ratio "
+        f"{estimate_text(part.hazard_ratio, 2)}."
+        for part in parts
+    ]
+    return table(caption, columns, rows, notes=notes)
+
+
+def _days(estimate: Estimate) -> str:
+    if estimate.value is None:
+        return "not reached"
+    if estimate.lower is not None and estimate.upper is None:
+        return f"{estimate.value:.0f} ({estimate.lower:.0f}\u00a0to\u00a0not\u00a0reached)"
+    return estimate_text(estimate, 0)

@@ -1,0 +1,36 @@
+"""Search and comparison of the backbones, and the signature made of their features."""
+
+from components.reporting.blocks import Block, Folded, Rows, Section, picture
+from components.reporting.content import ReportContent
+from components.reporting.roc_figures import draw_backbone_roc
+from components.reporting.search_figures import draw_learning_curves
+from components.reporting.tables import backbone_table, classification_table, trials_table
+
+
+def backbone_section(content: ReportContent) -> Section:
+    """The search, the comparison table and the ROC curves."""
+    search, choice = content.search, content.choice
+    blocks: list[Block] = [
+        Rows(backbone_table(choice)),
+        Rows(classification_table(choice)),
+        picture(
+            draw_backbone_roc(
+                choice.rows,
+                horizon_days=content.protocol.label.horizon_days,
+                origin=content.origin,
+            ),
+            caption="The backbones' out-of-fold scores. The arm alone predicts the label: a pooled "
+            "curve is to be read beside the figures within each arm.",
+            alt="ROC curves of the backbones, and their AUC within each arm",
+        ),
+        picture(
+            draw_learning_curves(
+                search, choice, rungs=content.protocol.search.rungs, origin=content.origin
+            ),
+            caption="Tuning target after each epoch. Vertical lines: halving; a cross ends a "
+            "stopped trial; the number is the configuration's.",
+            alt="Learning curves of all trials; their ends stand in the table of trials",
+        ),
+        Folded("All trials of the search", (Rows(trials_table(search)),)),
+    ]
+    return Section("backbones", "Backbones", tuple(blocks))

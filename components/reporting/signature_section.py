@@ -1,0 +1,76 @@
+"""The signature: what the penalty left of the deep features, and how well it orders patients."""
+
+from components.reporting.blocks import Block, Prose, Rows, Section, picture
+from components.reporting.content import ReportContent
+from components.reporting.html_table import Table, table
+from components.reporting.signature_figures import draw_coefficients, draw_penalty_path
+from components.reporting.summary_section import NULL_SIGNATURE
+from components.reporting.wording import estimate_text
+from components.signature.report import SignatureReport
+from components.study.vocabulary import DataOrigin, TreatmentArm
+
+
+def signature_section(content: ReportContent) -> Section:
+    """Counts of features, cross-fitted C by arm, penalty path and coefficients."""
+    report = content.signature
+    blocks: list[Block] = [Prose(NULL_SIGNATURE, tone="warning")] if report.is_null else []
+    if report.sd_ratio_warns:
+        blocks.append(
+            Prose(
+                f"The cross-fitted scores spread {report.sd_ratio:.2f} times as wide as the "
+                "deployed signature's in patients it has not seen (accepted: 0.8 to 1.25): the "
+                "models fitted on the former may not suit the latter.",
+                tone="warning",
+            )
+        )
+    blocks += [Rows(_features_table(report)), Rows(_discrimination_table(report))]
+    blocks += _pictures(report, content.origin)
+    return Section("signature", "Signature", tuple(blocks))
+
+
+def _features_table(report: SignatureReport) -> Table:
+    folds = ", ".join(str(n) for n in report.fold_selected) or "none"
+    ratio = "not computed" if report.sd_ratio is None else f"{report.sd_ratio:.3f}"
+    rows = [
+        ("Deep features", str(report.n_features_in)),
+        ("after the correlation filter", str(report.n_after_correlation)),
+        ("after the screen", str(report.n_after_screen)),
+        ("selected by the penalty", str(report.n_selected)),
+        ("selected in each fold's own fit", folds),
+        ("SD of cross-fitted over deployed scores (accepted: 0.8 to 1.25)", ratio),
+    ]
+    return table("From features to signature", ("Step", "Count"), rows)
+
+
+def _discrimination_table(report: SignatureReport) -> Table:
+    rows = [
+        (TreatmentArm(arm).label, estimate_text(estimate), f"{estimate.n} ({estimate.n_events})")
+        for arm, estimate in report.c_cross_fitted.items()
+    ]
+    return table(
+        "Harrell's C of the cross-fitted score within each arm, training patients",
+        ("Arm", "C (95% interval)", "n (deaths)"),
+        rows,
+    )
+
+
+def _pictures(report: SignatureReport, origin: DataOrigin) -> list[Block]:
+    blocks: list[Block] = []
+    if report.path is not None:
+        blocks.append(
+            picture(
+                draw_penalty_path(report, origin=origin),
+                caption="Cross-validated deviance with its standard error along the penalties; "
+                "dashed: the penalty taken.",
+                alt="Deviance against penalty; the number of features taken stands in the table",
+            )
+        )
+    if report.coefficients:
+        blocks.append(
+            picture(
+                draw_coefficients(report, origin=origin),
+                caption="Coefficients of the deployed signature on standardized features.",
+                alt="Bars of the selected features' coefficients",
+            )
+        )
+    return blocks

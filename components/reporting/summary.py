@@ -1,0 +1,149 @@
+"""The end of a run in the terminal: what was found, what was promoted, where to look."""
+
+from dataclasses import dataclass, field
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from components.arms.records import ArmModels
+from components.networks.records import BackboneChoice
+from components.promotion.records import Decision
+from components.reporting.flow_diagram import PartCount
+from components.reporting.records import DataSummary
+from components.reporting.summary_section import NULL_SIGNATURE
+from components.reporting.wording import ABSENT, MODEL_NAMES, SPLIT_NAMES, count_text, seconds_text
+from components.study.results import Adaptation, Estimate, Quarantined
+from components.study.vocabulary import DataOrigin, ModelKind, Split
+
+_VERDICT_STYLES = {
+    "promote": "bold green",
+    "cannot decide": "bold yellow",
+    "worse": "bold red",
+    "refused": "bold red",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummaryContent:
+    """What the last lines of a run say.
+
+    Attributes:
+        places: Where to look, by what is there: report, nomograms, MLflow run.
+        commands: Commands to type next, by what they do.
+    """
+
+    title: str
+    data: DataSummary
+    parts: tuple[PartCount, ...]
+    choice: BackboneChoice
+    arms: tuple[ArmModels, ...]
+    signature_is_null: bool
+    decision: Decision
+    adaptations: tuple[Adaptation, ...]
+    quarantined: tuple[Quarantined, ...]
+    seconds: float
+    platform_seconds: float
+    places: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, str] = field(default_factory=dict)
+
+
+def render_summary(content: SummaryContent) -> Group:
+    """The summary for a rich console; its first line says when the signature is null."""
+    lines: list[RenderableType] = []
+    if content.signature_is_null:
+        lines.append(Text(NULL_SIGNATURE, style="bold yellow"))
+    lines += [Text(content.title, style="bold"), _cohort(content), Text()]
+    lines += [_backbones(content.choice), Text(), _models(content.arms), Text()]
+    lines += _decision(content.decision)
+    lines += _adaptations(content)
+    lines += [Text(), _pairs(content.places), Text(), _pairs(content.commands, style="cyan")]
+    spent, platforms = seconds_text(content.seconds), seconds_text(content.platform_seconds)
+    lines.append(Text(f"{spent} in all, {platforms} of it the platforms", style="dim"))
+    return Group(*lines)
+
+
+def _cohort(content: SummaryContent) -> Text:
+    n, deaths = sum(p.n for p in content.parts), sum(p.n_events for p in content.parts)
+    line = Text(f"{n} patients, {deaths} deaths")
+    for arm in dict.fromkeys(part.arm for part in content.parts):
+        own = {part.split: part.n for part in content.parts if part.arm == arm}
+        sizes = f"{own.get(Split.TRAIN, 0)} training, {own.get(Split.TEST, 0)} test"
+        line.append(f"; {arm.label} {sizes}")
+    if content.quarantined:
+        line.append(f"; {len(content.quarantined)} set aside")
+    line.append(f"\ndata version {content.data.md5}")
+    if content.data.origin is DataOrigin.SYNTHETIC:
+        line.append("  synthetic: these patients do not exist", style="yellow")
+    return line
+
+
+def _backbones(choice: BackboneChoice) -> RichTable:
+    table = _table("Backbones, out of fold (95% interval)")
+    table.add_column("Backbone")
+    arms = list(choice.rows[0].within_arm_auc) if choice.rows else []
+    for head in [*(f"AUC within {arm.label}" for arm in arms), "AUC pooled", "arm alone"]:
+        table.add_column(head, justify="right")
+    for row in choice.rows:
+        cells = [*(row.within_arm_auc[arm] for arm in arms), row.pooled_auc, row.arm_only_auc]
+        table.add_row(
+            f"{row.backbone}{' *' if row.is_chosen else ''}",
+            *(_short(cell) for cell in cells),
+            style="bold" if row.is_chosen else None,
+        )
+    table.caption = f"* {choice.reason}"
+    return table
+
+
+def _models(arms: tuple[ArmModels, ...]) -> RichTable:
+    table = _table("Cox models: Harrell's C (95% interval)")
+    for head in ("Arm", "Model"):
+        table.add_column(head)
+    for split in Split:
+        table.add_column(SPLIT_NAMES[split], justify="right")
+    for arm in arms:
+        for kind in ModelKind:
+            found = {one.split: one for one in arm.evaluations if one.kind is kind}
+            cells = [
+                _short(found[split].estimates.get("c_harrell") if split in found else None)
+                for split in Split
+            ]
+            is_nomogram = kind is arm.nomogram_kind
+            name = f"{MODEL_NAMES[kind]}{' *' if is_nomogram else ''}"
+            table.add_row(arm.arm.label, name, *cells, style="bold" if is_nomogram else None)
+    table.caption = "* the arm's nomogram"
+    return table
+
+
+def _table(title: str) -> RichTable:
+    return RichTable(title=title, title_justify="left", caption_justify="left", box=None)
+
+
+def _short(estimate: Estimate | None) -> str:
+    return ABSENT if estimate is None else estimate.text()
+
+
+def _decision(decision: Decision) -> list[RenderableType]:
+    heading = Text("Promotion: ").append(decision.verdict, _VERDICT_STYLES[decision.verdict])
+    return [heading, *(Padding(Text(reason), (0, 0, 0, 2)) for reason in decision.reasons)]
+
+
+def _adaptations(content: SummaryContent) -> list[RenderableType]:
+    if not content.adaptations:
+        return [Text("Adaptations: none")]
+    heading = Text(f"Adaptations: {count_text(len(content.adaptations), 'place')}")
+    return [
+        heading,
+        *(
+            Padding(Text(f"{one.step}: {one.done} ({one.why})"), (0, 0, 0, 2))
+            for one in content.adaptations
+        ),
+    ]
+
+
+def _pairs(pairs: dict[str, str], style: str = "") -> RichTable:
+    grid = RichTable.grid(padding=(0, 2))
+    for name, value in pairs.items():
+        grid.add_row(Text(name), Text(value, style=style, overflow="fold"))
+    return grid

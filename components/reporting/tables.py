@@ -1,0 +1,287 @@
+"""The tables of cohort, search and decision."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from components.cohort.baseline import TableOne, TableRow
+from components.cohort.eligibility import Eligibility
+from components.cohort.label import LabelLedger
+from components.networks.records import BackboneChoice, SearchResult, TrialResult
+from components.promotion.records import Decision, Evidence
+from components.reporting.footnotes import Footnotes
+from components.reporting.html_table import Table, table
+from components.reporting.wording import (
+    ABSENT,
+    MODEL_NAMES,
+    days_text,
+    estimate_text,
+    number,
+    p_text,
+)
+from components.study.results import Adaptation, Estimate, Quarantined
+from components.study.vocabulary import Split, TreatmentArm
+
+_GIGA = 1e9
+
+
+def table_one(content: TableOne) -> Table:
+    """A baseline table; a variable with levels has a line of its own above them."""
+    rows: list[tuple[str, ...]] = []
+    for _, group in groupby(content.rows, key=lambda row: row.variable):
+        rows += _variable_rows(list(group))
+    tests = sorted({row.test for row in content.rows if row.test})
+    notes = [
+        "Median (first, third quartile) or count (share). SMD: standardized mean difference; "
+        "unlike a p-value it does not grow with the sample."
+    ]
+    if tests:
+        notes.append(f"Tests: {', '.join(tests)}.")
+    columns = ("Variable", *map(_head, content.columns), "p", "SMD", "Missing")
+    return table(content.title, columns, rows, notes=notes)
+
+
+def _head(column: str) -> str:
+    """A group's name with the arm as it is written, sizes kept in one line."""
+    for arm in TreatmentArm:
+        if column == arm.value or column.startswith(f"{arm.value} "):
+            column = arm.label + column.removeprefix(arm.value)
+    return column.replace("(n = ", "(n\u00a0=\u00a0")
+
+
+def _variable_rows(rows: Sequence[TableRow]) -> list[tuple[str, ...]]:
+    first = rows[0]
+    compared = (
+        p_text(first.p_value) or ABSENT,
+        f"{first.smd:.2f}" if first.smd is not None else ABSENT,
+        str(first.n_missing),
+    )
+    if first.level is None:
+        return [(first.label, *first.cells, *compared)]
+    head = (first.label, *("" for _ in first.cells), *compared)
+    return [head, *((f"\u2003{row.level}", *row.cells, "", "", "") for row in rows)]
+
+
+def eligibility_table(eligibility: Eligibility) -> Table:
+    """How many patients of each arm each rule leaves."""
+    arms = [TreatmentArm(name).label for name in eligibility.stages[0].counts]
+    rows = [
+        (stage.name, *(str(n) for n in stage.counts.values()), str(sum(stage.counts.values())))
+        for stage in eligibility.stages
+    ]
+    unknown = "; ".join(eligibility.not_assessable)
+    notes = [f"Not assessable, column missing or empty: {unknown}."] if unknown else []
+    return table("Patients left after each rule", ("Rule", *arms, "All"), rows, notes=notes)
+
+
+def quarantine_table(quarantined: Iterable[Quarantined]) -> Table:
+    """Patients set aside, by pseudonym, and why."""
+    rows = [(one.patient_id, one.reason, one.found_by) for one in quarantined]
+    columns = ("Patient", "Reason", "Found by")
+    return table("Patients set aside by checks of the data", columns, rows, text_columns=(1, 2))
+
+
+def excluded_table(eligibility: Eligibility) -> Table:
+    """Patients excluded, by pseudonym, and the first rule that each broke."""
+    rows = [(one.patient_id, one.rule) for one in eligibility.excluded]
+    return table(
+        "Patients excluded by eligibility rules",
+        ("Patient", "First rule not met"),
+        rows,
+        text_columns=(1,),
+    )
+
+
+def ledger_table(ledger: LabelLedger) -> Table:
+    """How many patients have a risk label, and how many are censored before they could."""
+    horizon = days_text(ledger.horizon_days)
+    rows = [
+        (
+            TreatmentArm(row.arm).label,
+            Split(row.split).value,
+            str(row.high + row.low + row.unknown),
+            str(row.high),
+            str(row.low),
+            str(row.unknown),
+            f"{row.effective_n:.1f}",
+        )
+        for row in ledger.rows
+    ]
+    columns = (
+        "Arm",
+        "Part",
+        "Patients",
+        f"High risk: died by {horizon}",
+        f"Low risk: followed beyond {horizon}",
+        "Unknown: censored before",
+        "Effective n",
+    )
+    notes = [
+        "Patients with a known label are weighted by the inverse probability of not being "
+        "censored; the effective n is what these weights leave (Kish). Unknown patients stay in "
+        "every survival model."
+    ]
+    return table("Patients by risk label", columns, rows, notes=notes, text_columns=(1,))
+
+
+def backbone_table(choice: BackboneChoice) -> Table:
+    """The backbones' discrimination side by side, out of fold."""
+    arms = list(choice.rows[0].within_arm_auc) if choice.rows else []
+    footnotes = Footnotes()
+    rows = [
+        (
+            row.backbone,
+            row.configuration.key,
+            *(
+                footnotes.cell(estimate)
+                for estimate in (
+                    row.tuning_target,
+                    *(row.within_arm_auc.get(arm) for arm in arms),
+                    row.pooled_auc,
+                    row.arm_only_auc,
+                )
+            ),
+        )
+        for row in choice.rows
+    ]
+    heads = tuple(f"AUC within {arm.label}" for arm in arms)
+    notes = [
+        choice.reason,
+        "The tuning target is the largest of several configurations: it is selected, not a "
+        "performance. A pooled AUC is to be read beside that of the arm alone.",
+        *footnotes.lines(),
+    ]
+    return table(
+        "Backbones, out of fold in the training patients",
+        ("Backbone", "Trial", "Tuning target (selected)", *heads, "AUC pooled", "Arm alone"),
+        rows,
+        notes=notes,
+        marked_rows=_chosen(choice),
+        text_columns=(1,),
+    )
+
+
+def classification_table(choice: BackboneChoice) -> Table:
+    """What each backbone classifies right at its cut-off, and what it costs."""
+    footnotes = Footnotes()
+    rows = [
+        (
+            row.backbone,
+            *(footnotes.cell(one) for one in (row.accuracy, row.sensitivity, row.specificity)),
+            number(row.cutoff, 3),
+            f"{row.multiply_adds / _GIGA:.2f}",
+            str(row.epochs_done),
+        )
+        for row in choice.rows
+    ]
+    columns = (
+        "Backbone",
+        "Accuracy",
+        "Sensitivity",
+        "Specificity",
+        "Cut-off",
+        "Multiply-adds, 10\u2079",
+        "Epochs",
+    )
+    notes = [
+        "Out of fold, arms pooled, weighted for censoring; the cut-off is Youden's on the same "
+        "scores, which flatters all three.",
+        *footnotes.lines(),
+    ]
+    return table(
+        "Classification by the backbones",
+        columns,
+        rows,
+        notes=notes,
+        marked_rows=_chosen(choice),
+    )
+
+
+def _chosen(choice: BackboneChoice) -> list[int]:
+    return [index for index, row in enumerate(choice.rows) if row.is_chosen]
+
+
+def trials_table(search: SearchResult) -> Table:
+    """Every configuration that was tried and how far it came."""
+    columns = (
+        "Trial",
+        "Learning rate",
+        "Weight decay",
+        "Dropout",
+        "Label smoothing",
+        "Epochs",
+        "Ended",
+        "Tuning target",
+        "Seconds",
+    )
+    notes = [
+        f"Device: {search.device}; mixed precision: {'yes' if search.mixed_precision else 'no'}."
+    ]
+    return table(
+        "Trials of the search",
+        columns,
+        [_trial_row(trial) for trial in search.trials],
+        notes=notes,
+        text_columns=(6,),
+    )
+
+
+def _trial_row(trial: TrialResult) -> tuple[str, ...]:
+    settings = trial.configuration
+    target = trial.tuning_target
+    return (
+        settings.key,
+        f"{settings.learning_rate:.2e}",
+        f"{settings.weight_decay:.2e}",
+        f"{settings.dropout:.2f}",
+        f"{settings.label_smoothing:.3f}",
+        str(trial.epochs_done),
+        trial.status,
+        ABSENT if target is None else f"{target:.3f}",
+        f"{trial.seconds:.1f}",
+    )
+
+
+def decision_table(decision: Decision, evidence: Evidence) -> Table:
+    """What the gate read in each arm and what it answered."""
+    rows = [
+        (
+            arm.label,
+            MODEL_NAMES[one.model_kind],
+            estimate_text(one.c),
+            estimate_text(one.slope),
+            _difference_text(one.difference),
+            _difference_text(one.difference_to_first),
+            decision.by_arm.get(arm, ABSENT),
+        )
+        for arm, one in evidence.arms.items()
+    ]
+    level = next((one.c.level for one in evidence.arms.values()), 0.9)
+    columns = (
+        "Arm",
+        "Nomogram",
+        "Uno's C",
+        "Calibration slope",
+        "C minus champion's",
+        "C minus first approved's",
+        "Verdict",
+    )
+    notes = [
+        f"Test patients; intervals at {100 * level:g}%.",
+        f"Readings of these test patients by decisions so far: {evidence.n_test_readings}.",
+    ]
+    return table("What the gate read", columns, rows, notes=notes, text_columns=(1, 6))
+
+
+def _difference_text(difference: Estimate | None) -> str:
+    return ABSENT if difference is None else estimate_text(difference)
+
+
+def adaptations_table(adaptations: Iterable[Adaptation]) -> Table:
+    """Where the run departed from its protocol."""
+    rows = [(one.step, one.asked, one.done, one.why) for one in adaptations]
+    return table(
+        "Adaptations: where the run departed from its protocol",
+        ("Step", "The protocol asked", "Done", "Why"),
+        rows,
+        text_columns=(1, 2, 3),
+    )

@@ -1,0 +1,194 @@
+"""The signature: a linear score of one network's deep features, and how it is fitted."""
+
+import builtins
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from components.errors import FitFailed, IntegrityError
+from components.study.protocol.signature import SignatureSection
+from components.study.results import Record
+from components.survival.coxnet import FoldMap, LassoCox, lasso_cox
+from components.survival.selection import correlation_filter, univariate_screen
+from components.survival.target import FloatArray, IntArray, SurvivalTarget
+
+# A feature whose standard deviation is less than this share of its size is constant but for the
+# rounding of the network's single precision.
+_CONSTANT = 1e-6
+
+
+class PenaltyPath(Record):
+    """Cross-validated deviance a death and number of selected features along the penalties."""
+
+    lambdas: tuple[float, ...]
+    deviance_mean: tuple[float, ...]
+    deviance_se: tuple[float, ...]
+    n_nonzero: tuple[int, ...]
+
+    @classmethod
+    def of(cls, lasso: LassoCox) -> Self:
+        """The path of a cross-validated fit."""
+        return cls(
+            lambdas=tuple(lasso.lambdas.tolist()),
+            deviance_mean=tuple(lasso.deviance_mean.tolist()),
+            deviance_se=tuple(lasso.deviance_se.tolist()),
+            n_nonzero=tuple(lasso.n_nonzero.tolist()),
+        )
+
+
+class Signature(Record):
+    """A score of the features of network `network_id`; nothing selected means it is null.
+
+    The score is the linear predictor of the z-scored selected features, without the arm, shifted
+    and scaled by `score_mean` and `score_sd`, its own in the fitting patients.
+    """
+
+    schema_: Literal["armwise.signature/1"] = Field(default="armwise.signature/1", alias="schema")
+    network_id: str
+    feature_indices: tuple[int, ...]
+    feature_means: tuple[float, ...]
+    feature_sds: tuple[float, ...]
+    coefficients: tuple[float, ...]
+    score_mean: float
+    score_sd: float
+    lambda_: float | None
+    path: PenaltyPath | None
+    n_features_in: int
+    n_after_correlation: int
+    n_after_screen: int
+    n: int
+    n_events: int
+
+    @property
+    def is_null(self) -> bool:
+        """Whether nothing was selected."""
+        return not self.feature_indices
+
+    def apply(self, features: FloatArray) -> FloatArray:
+        """The scores (n,) of a feature table (n, n_features) of the same network; 0 if null.
+
+        Raises:
+            IntegrityError: The table has another width than the one fitted on.
+        """
+        if features.shape[1] != self.n_features_in:
+            msg = (
+                f"the signature of network {self.network_id} expects {self.n_features_in} features "
+                f"a patient, came {features.shape[1]}"
+            )
+            raise IntegrityError(msg)
+        if self.is_null:
+            return np.zeros(features.shape[0])
+        return (self._raw(features) - self.score_mean) / self.score_sd
+
+    def _raw(self, features: FloatArray) -> FloatArray:
+        chosen = features[:, list(self.feature_indices)].astype(np.float64)
+        z = (chosen - np.asarray(self.feature_means)) / np.asarray(self.feature_sds)
+        return np.asarray(z @ np.asarray(self.coefficients))
+
+
+def fit_signature(
+    features: FloatArray,
+    target: SurvivalTarget,
+    arms: NDArray[np.str_],
+    *,
+    section: SignatureSection,
+    network_id: str,
+    rng: np.random.Generator,
+    map: FoldMap = builtins.map,  # noqa: A002 -- as in lasso_cox
+) -> Signature:
+    """The signature of one network's features, the arm held apart in every likelihood.
+
+    In this order: constant features go; of correlated pairs one goes (`correlation_filter`); where
+    the section asks for it, a univariate Cox screen stratified by arm; LASSO Cox on z-scored
+    features with the arm unpenalised.
+
+    Args:
+        features: (n, n_features) of one network.
+        target: Follow-up of the n patients.
+        arms: (n,) each patient's arm.
+        section: The protocol's section.
+        network_id: Which network the features come from.
+        rng: Draws the folds of the penalty's cross-validation.
+        map: Runs the folds' fits.
+
+    Raises:
+        FitFailed: A feature is not finite, or there are fewer deaths than folds.
+        NoEventsInArm: Nobody has died.
+    """
+    table = np.asarray(features, dtype=np.float64)
+    uncorrelated = _uncorrelated(table, network_id, maximum=section.maximum_correlation)
+    screened = _screened(table, uncorrelated, target, arms, p_value=section.screen_p_value)
+    means, sds = table[:, screened].mean(axis=0), table[:, screened].std(axis=0)
+    lasso = None
+    if screened.size:
+        lasso = lasso_cox(
+            (table[:, screened] - means) / sds,
+            target,
+            unpenalised=arm_indicators(arms),
+            l1_ratio=section.l1_ratio,
+            n_lambdas=section.n_lambdas,
+            lambda_min_ratio=section.lambda_min_ratio,
+            n_folds=section.cv_folds,
+            n_repeats=section.cv_repeats,
+            rule=section.rule,
+            rng=rng,
+            map=map,
+        )
+    coefficients = np.zeros(screened.size) if lasso is None else lasso.coefficients
+    chosen = np.flatnonzero(coefficients)
+    raw = ((table[:, screened] - means) / sds) @ coefficients
+    return Signature(
+        network_id=network_id,
+        feature_indices=tuple(screened[chosen].tolist()),
+        feature_means=tuple(means[chosen].tolist()),
+        feature_sds=tuple(sds[chosen].tolist()),
+        coefficients=tuple(coefficients[chosen].tolist()),
+        score_mean=float(raw.mean()) if chosen.size else 0.0,
+        score_sd=float(raw.std()) if chosen.size else 1.0,
+        lambda_=None if lasso is None else lasso.lambda_,
+        path=None if lasso is None else PenaltyPath.of(lasso),
+        n_features_in=table.shape[1],
+        n_after_correlation=int(uncorrelated.size),
+        n_after_screen=int(screened.size),
+        n=target.n,
+        n_events=target.n_events,
+    )
+
+
+def arm_indicators(arms: NDArray[np.str_]) -> FloatArray:
+    """Indicator columns (n, n_arms - 1) of all arms present but the first by name."""
+    levels = np.unique(arms)
+    return np.asarray(arms[:, None] == levels[None, 1:], dtype=np.float64)
+
+
+def _uncorrelated(table: FloatArray, network_id: str, *, maximum: float) -> IntArray:
+    """Numbers of the features left by the first two steps."""
+    bad = np.flatnonzero(~np.isfinite(table).all(axis=0))
+    if bad.size:
+        msg = (
+            f"feature {bad[0]} of network {network_id} (and {bad.size - 1} more) is not finite; "
+            "train the network again with a smaller learning rate"
+        )
+        raise FitFailed(msg)
+    varying = np.flatnonzero(table.std(axis=0) > _CONSTANT * np.abs(table).max(axis=0))
+    if not varying.size:
+        return varying
+    return varying[correlation_filter(table[:, varying], maximum=maximum)]
+
+
+def _screened(
+    table: FloatArray,
+    candidates: IntArray,
+    target: SurvivalTarget,
+    arms: NDArray[np.str_],
+    *,
+    p_value: float | None,
+) -> IntArray:
+    """The candidates whose univariate Wald p lies below `p_value`; all of them without one."""
+    if p_value is None or not candidates.size:
+        return candidates
+    strata = np.unique(arms, return_inverse=True)[1]
+    screen = univariate_screen(table[:, candidates], target, strata=strata)
+    return candidates[screen.p_value < p_value]

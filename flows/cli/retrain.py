@@ -1,0 +1,83 @@
+"""`armwise retrain` and `armwise validate`."""
+
+import os
+import time
+
+import typer
+from rich.console import Console
+
+from components.errors import ArmwiseError
+from components.study.protocol import read_protocol
+from flows.cli.options import ProtocolName, StudyDir, settings_of
+from flows.environment import prepare_environment
+from flows.settings import Settings
+from flows.terminal import RunDisplay, log_to_file_only, quiet_streams
+
+
+def retrain(protocol: ProtocolName = None, study_dir: StudyDir = None) -> None:
+    """The whole job: data, validation, backbones, signature, models, nomograms, registry, report.
+
+    Run again with nothing changed, it says so and repeats nothing.
+    """
+    start = time.monotonic()
+    settings = settings_of(protocol=protocol, study_dir=study_dir)
+    prepare_environment(settings)
+    console = Console(highlight=False)
+    chosen = read_protocol(settings.protocol_path)
+
+    from flows.unchanged import finished_retraining
+
+    record, vanished = finished_retraining(settings, chosen)
+    if record is not None and not vanished:
+        console.print(str(record.facts["summary"]), markup=False, soft_wrap=True)
+        console.print(
+            f"Nothing has changed: data {record.data_md5[:12]}, protocol {record.protocol_hash}, "
+            f"code and versions are those of this retraining. Nothing was repeated "
+            f"({time.monotonic() - start:.1f} s)."
+        )
+        return
+    if vanished:
+        console.print(f"Something of the last retraining has vanished: {vanished[0]}")
+    _run(settings, console)
+
+
+def _run(settings: Settings, console: Console) -> None:
+    log = settings.home_path / "logs" / f"retrain-{os.getpid()}.log"
+    console.print(f"[bold]armwise retrain[/bold]  protocol {settings.protocol}  log {log}")
+    try:
+        with quiet_streams(log) as terminal:
+            log_to_file_only()
+            with RunDisplay(terminal) as display:
+                with display.step("Starting the platforms"):
+                    from flows.retrain import retrain as flow
+                facts = flow(settings.protocol, str(settings.study_path))
+        console.print(str(facts["summary"]), markup=False, soft_wrap=True)
+    except ArmwiseError:
+        raise
+    except Exception as error:
+        console.print(
+            f"armwise: an unexpected {type(error).__name__} stopped the retraining; what led to it "
+            f"is in {log}. `armwise retrain` goes on where it stopped.",
+            markup=False,
+        )
+        raise typer.Exit(1) from error
+
+
+def validate(protocol: ProtocolName = None, study_dir: StudyDir = None) -> None:
+    """Data version and validation gate alone: what would be quarantined, and why."""
+    settings = settings_of(protocol=protocol, study_dir=study_dir)
+    prepare_environment(settings)
+    console = Console(highlight=False)
+    log = settings.home_path / "logs" / f"validate-{os.getpid()}.log"
+    with quiet_streams(log) as terminal:
+        log_to_file_only()
+        with RunDisplay(terminal):
+            from flows.validate import validate as flow
+
+            report = flow(settings.protocol, str(settings.study_path))
+    for entry in report["quarantined"]:
+        console.print(f"  quarantined  {entry['patient_id']}: {entry['reason']}", markup=False)
+    console.print(
+        f"{len(report['quarantined'])} patients quarantined. Data Docs: {report['docs_page']}",
+        markup=False,
+    )

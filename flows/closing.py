@@ -1,0 +1,160 @@
+"""The end of a retraining: report, summary, record."""
+
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from components.networks.records import SearchResult
+from components.platform.model_version import RECOMMENDER
+from components.promotion.records import Decision
+from components.reporting.records import Provenance
+from components.reporting.summary import SummaryContent, render_summary
+from components.study.results import ArtifactRef
+from flows.chain import arms_of, data_summary
+from flows.context import Retraining
+from flows.lineage import machine, package_version, software
+from flows.readings import readings_of
+from flows.record import RetrainRecord, write_record
+from flows.tasks.arms import read_arms
+from flows.tasks.cohort import read_cohort
+from flows.tasks.report import part_counts, report_study
+from flows.tasks.search import read_search
+from flows.terminal import current_display
+
+_SUMMARY_WIDTH = 100
+
+
+def close_retraining(run: Retraining, *, seconds: float) -> dict[str, Any]:
+    """Writes report, tags and record; the facts of the retraining.
+
+    Args:
+        run: With the results of all steps but the report.
+        seconds: Since the flow began.
+    """
+    begun = time.monotonic()
+    report = run.run(
+        "report",
+        report_study,
+        protocol=run.protocol,
+        protocol_text=run.settings.protocol_path.read_text(encoding="utf-8"),
+        results=dict(run.results),
+        data=data_summary(run),
+        provenance=_provenance(run),
+        readings=readings_of(run.home, run.data.md5),
+        adaptations=run.adaptations(),
+        quarantined=run.quarantined(),
+        folder=run.folder("report"),
+    )
+    with current_display().platform("MLflow"):
+        run.tracking.log_file(run.run_id, Path(report["report"]["path"]))
+        run.tracking.set_tags(run.run_id, _tags(run))
+        run.tracking.finish(run.run_id, "FINISHED")
+    summary = _summary(run, seconds + time.monotonic() - begun)
+    facts = {
+        "summary": summary,
+        "run_id": run.run_id,
+        "report": report["report"]["path"],
+        "versions": run.results["publish"]["versions"],
+        "verdict": run.results["publish"]["decision"]["verdict"],
+    }
+    record = RetrainRecord(
+        key=run.plan.key,
+        data_md5=run.data.md5,
+        protocol_hash=run.protocol.hash(),
+        run_id=run.run_id,
+        files=tuple(_files(run)),
+        versions=run.results["publish"]["versions"],
+        facts=facts,
+    )
+    write_record(run.home, record)
+    return facts
+
+
+def _provenance(run: Retraining) -> Provenance:
+    search: SearchResult = read_search(run.results["search"])[0]
+    return Provenance(
+        package_version=package_version(),
+        git_commit=run.commit.sha,
+        git_is_clean=run.commit.is_clean,
+        mlflow_run_id=run.run_id,
+        started=run.started,
+        machine=machine(),
+        device=search.device,
+        software=software(),
+        timings=tuple(run.timings),
+        platform_seconds=dict(current_display().platform_seconds),
+        places={"MLflow run": run.tracking.run_url(run.run_id)},
+    )
+
+
+def _tags(run: Retraining) -> dict[str, str]:
+    """What a reader of the MLflow UI sees at a glance."""
+    decision = Decision.model_validate(run.results["publish"]["decision"])
+    said = [f"{entry.step}: {entry.done} ({entry.why})" for entry in run.adaptations()]
+    held = [f"{entry.patient_id}: {entry.reason}" for entry in run.quarantined()]
+    return {
+        "armwise.gate": decision.verdict,
+        "armwise.gate_reasons": " ".join(decision.reasons)[:5000],
+        "armwise.adaptations": "; ".join(said)[:5000] or "none",
+        "armwise.quarantined": "; ".join(held)[:5000] or "none",
+        "armwise.split_hash": run.results["cohort"]["split_hash"],
+    }
+
+
+def _summary(run: Retraining, seconds: float) -> str:
+    _, choice = read_search(run.results["search"])
+    display = current_display()
+    content = SummaryContent(
+        title=run.protocol.study.title,
+        data=data_summary(run),
+        parts=part_counts(read_cohort(run.results["cohort"]), arms_of(run)),
+        choice=choice,
+        arms=tuple(read_arms(run.results["arms"]).values()),
+        signature_is_null=run.results["signature"]["is_null"],
+        decision=Decision.model_validate(run.results["publish"]["decision"]),
+        adaptations=run.adaptations(),
+        quarantined=run.quarantined(),
+        seconds=seconds,
+        platform_seconds=sum(display.platform_seconds.values()),
+        places=_places(run),
+        commands=_commands(run),
+    )
+    console = Console(file=io.StringIO(), record=True, width=_SUMMARY_WIDTH, highlight=False)
+    console.print(render_summary(content))
+    return console.export_text()
+
+
+def _places(run: Retraining) -> dict[str, str]:
+    drawn = run.results["nomograms"]["nomograms"]
+    return {
+        "Report": run.results["report"]["report"]["path"],
+        **{f"Nomogram, {arm.label}": drawn[arm.value]["svg"]["path"] for arm in arms_of(run)},
+        "Data Docs": run.results["validation"]["docs"],
+        "MLflow run": run.tracking.run_url(run.run_id),
+    }
+
+
+def _commands(run: Retraining) -> dict[str, str]:
+    versions = run.results["publish"]["versions"]
+    promoted = run.results["publish"]["decision"]["verdict"] == "promote"
+    commands = {"MLflow UI": "make ui"}
+    for name, version in versions.items():
+        if "nomogram" in name:
+            which = "@champion" if promoted else f"/{version}"
+            commands[f"Serve {name}"] = f"armwise serve models:/{name}{which}"
+    which = "@champion" if promoted else f"/{versions[RECOMMENDER]}"
+    commands["Serve both arms"] = f"armwise serve models:/{RECOMMENDER}{which}"
+    return commands
+
+
+def _files(run: Retraining) -> list[ArtifactRef]:
+    """What the record answers for: report, nomograms, network, scores, tables, Data Docs."""
+    results = run.results
+    found = [results["report"]["report"], results["cohort"]["table"]]
+    found += [results["signature"]["scores"], *results["refit"]["network"].values()]
+    for files in results["nomograms"]["nomograms"].values():
+        found += files.values()
+    return [ArtifactRef.model_validate(reference) for reference in found]

@@ -1,0 +1,44 @@
+"""Step `data`: which data this retraining reads. Asked anew each time, never from a cache."""
+
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from components.intake.demo import DEMO_SEED, DEMO_SIZES, write_demo
+from components.intake.demo_version import DEMO_MD5
+from components.platform.data_version import DataVersion, resolve
+from components.study.protocol import SplitSection, read_protocol
+from flows.settings import PROTOCOLS
+from flows.terminal import current_display
+
+
+@task(name="resolve-data", cache_policy=NO_CACHE)
+def resolve_data(study_dir: Path, *, workers: int) -> DataVersion:
+    """The version of the data in the workspace: there, pulled and verified, or the demo made again.
+
+    Raises:
+        DataError: There are no data and no way to get the recorded version.
+        PlatformError: DVC or its remote did not do its part.
+    """
+    with current_display().step("Data version") as progress:
+
+        def make_again(root: Path) -> None:
+            write_demo(
+                root,
+                seed=DEMO_SEED,
+                n_by_arm=DEMO_SIZES,
+                split=demo_split(),
+                workers=workers,
+                on_progress=lambda done, total: progress.update(done, total, "phantoms"),
+            )
+
+        with current_display().platform("DVC"):
+            version = resolve(study_dir, make_again=make_again, demo_md5=DEMO_MD5)
+        progress.note = f"{version.md5[:12]}, {version.n_files} files ({version.source})"
+    return version
+
+
+def demo_split() -> SplitSection:
+    """How the demo cohort is split: as its protocol says."""
+    return read_protocol(PROTOCOLS / "demo.yaml").split

@@ -1,0 +1,94 @@
+"""Step `report`: the self-contained report of a retraining."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from components.arms.records import ArmModels
+from components.cohort.baseline import TableOne
+from components.cohort.eligibility import Eligibility
+from components.cohort.endpoint import survival_target
+from components.cohort.label import LabelLedger
+from components.promotion.records import Decision, Evidence
+from components.reporting.content import ReportContent
+from components.reporting.flow_diagram import PartCount
+from components.reporting.records import DataSummary, Provenance, TestReading
+from components.reporting.report import write_report
+from components.signature.report import SignatureReport
+from components.study.protocol import Protocol
+from components.study.results import Adaptation, ArtifactRef, Estimate, Quarantined
+from components.study.vocabulary import Split, TreatmentArm
+from components.survival.kaplan_meier import median_follow_up
+from flows.steps import Result, step_task
+from flows.tasks.arms import read_arms
+from flows.tasks.cohort import read_cohort
+from flows.tasks.nomograms import read_nomograms
+from flows.tasks.search import read_search
+from flows.terminal import current_display
+
+
+@step_task
+def report_study(
+    step: str,
+    key: str,
+    *,
+    protocol: Protocol,
+    protocol_text: str,
+    results: dict[str, Result],
+    data: DataSummary,
+    provenance: Provenance,
+    readings: tuple[TestReading, ...],
+    adaptations: tuple[Adaptation, ...],
+    quarantined: tuple[Quarantined, ...],
+    folder: Path,
+) -> Result:
+    """One HTML page with all that the retraining found, and where it lies."""
+    del step, key
+    with current_display().step("Report") as progress:
+        found, choice = read_search(results["search"])
+        table = read_cohort(results["cohort"])
+        arms = read_arms(results["arms"])
+        content = ReportContent(
+            protocol=protocol,
+            protocol_text=protocol_text,
+            data=data,
+            provenance=provenance,
+            eligibility=Eligibility.model_validate(results["cohort"]["eligibility"]),
+            quarantined=quarantined,
+            parts=part_counts(table, tuple(arms)),
+            baseline=tuple(TableOne.model_validate(one) for one in results["cohort"]["tables_one"]),
+            ledger=LabelLedger.model_validate(results["cohort"]["ledger"]),
+            search=found,
+            choice=choice,
+            signature=SignatureReport.model_validate(results["signature"]["report"]),
+            arms=tuple(arms.values()),
+            nomograms=read_nomograms(results["nomograms"]),
+            evidence=Evidence.model_validate(results["publish"]["evidence"]),
+            decision=Decision.model_validate(results["publish"]["decision"]),
+            adaptations=adaptations,
+            readings=readings,
+            follow_up=_follow_up(table, arms, level=protocol.evaluation.confidence_level),
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        path = write_report(content, folder / "report.html")
+        progress.note = f"{path.stat().st_size / 1e6:.1f} MB"
+    return {"report": ArtifactRef.of(path).model_dump()}
+
+
+def part_counts(table: pd.DataFrame, arms: tuple[TreatmentArm, ...]) -> tuple[PartCount, ...]:
+    """Patients and deaths by arm and split."""
+    return tuple(
+        PartCount(arm=arm, split=split, n=len(rows), n_events=int((rows["death"] == 1).sum()))
+        for arm in arms
+        for split in Split
+        for rows in [table[(table["arm"] == arm.value) & (table["split"] == split.value)]]
+    )
+
+
+def _follow_up(
+    table: pd.DataFrame, arms: dict[TreatmentArm, ArmModels], *, level: float
+) -> dict[TreatmentArm, Estimate]:
+    return {
+        arm: median_follow_up(survival_target(table[table["arm"] == arm.value]), level=level)
+        for arm in arms
+    }

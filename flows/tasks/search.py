@@ -1,0 +1,102 @@
+"""Step `search`: Ray Tune over the backbones, and the choice among them."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from components.cohort.endpoint import survival_target
+from components.networks.records import BackboneChoice, SearchResult
+from components.networks.selection import choose
+from components.networks.training_set import TrainingSet
+from components.platform.halving import epochs_of_group
+from components.platform.search import run_search
+from components.study.protocol import Protocol
+from components.study.vocabulary import Split
+from flows.steps import Result, step_task
+from flows.tasks.cohort import read_cohort
+from flows.tasks.crops import load_crops
+from flows.tasks.search_runs import SearchRuns
+from flows.terminal import current_display
+
+
+@step_task
+def search_backbones(
+    step: str,
+    key: str,
+    *,
+    cohort: Result,
+    crops: Result,
+    protocol: Protocol,
+    storage: Path,
+    session: Callable[[], AbstractContextManager[None]],
+    runs: Callable[..., SearchRuns],
+) -> Result:
+    """All trials, and the backbone and configuration that go on.
+
+    Args:
+        step: Name of the step.
+        key: Its key.
+        cohort: Result of step `cohort`.
+        crops: Result of step `crops`.
+        protocol: The science.
+        storage: Folder of the trials' states, seen by all nodes.
+        session: Opens Ray.
+        runs: Makes the listener that writes MLflow's runs and moves the bar.
+    """
+    del step, key
+    display = current_display()
+    with display.step("Backbone search") as progress:
+        patients = training_set(read_cohort(cohort), crops)
+        listener = runs(progress=progress)
+        listener.total_epochs = len(protocol.backbone.names) * epochs_of_group(
+            protocol.search.configurations,
+            rungs=protocol.search.rungs,
+            reduction=protocol.search.reduction,
+        )
+        with session():
+            found = run_search(
+                patients,
+                search=protocol.search,
+                backbone=protocol.backbone,
+                label=protocol.label,
+                evaluation=protocol.evaluation,
+                seed=protocol.study.seed,
+                storage=storage,
+                listener=listener,
+            )
+        choice = choose(
+            found,
+            patients.target,
+            patients.arms,
+            label=protocol.label,
+            evaluation=protocol.evaluation,
+            backbone=protocol.backbone,
+        )
+        progress.note = f"{len(found.trials)} trials, chosen: {choice.configuration.key}"
+    return {
+        "search": found.model_dump(mode="json", by_alias=True),
+        "choice": choice.model_dump(mode="json", by_alias=True),
+    }
+
+
+def read_search(result: Result) -> tuple[SearchResult, BackboneChoice]:
+    """The records of a `search` result."""
+    return (
+        SearchResult.model_validate(result["search"]),
+        BackboneChoice.model_validate(result["choice"]),
+    )
+
+
+def training_set(table: pd.DataFrame, crops: Result) -> TrainingSet:
+    """The training patients of a cohort, in its order."""
+    train = table[table["split"] == Split.TRAIN.value]
+    return TrainingSet(
+        patient_ids=tuple(train.index),
+        crops=load_crops(crops, list(train.index)),
+        target=survival_target(train),
+        arms=train["arm"].to_numpy(dtype=np.str_),
+        fold_of=train["fold"].to_numpy(dtype=np.int64),
+    )

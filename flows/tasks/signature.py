@@ -1,0 +1,104 @@
+"""Step `signature`: cross-fitted scores of training patients, deployed scores of test patients."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from components.networks.feature_table import read_features
+from components.signature.cross_fit import cross_fit
+from components.signature.report import report_signature
+from components.signature.signature import fit_signature
+from components.study.protocol import Protocol
+from components.study.randomness import step_seed
+from components.study.results import Adaptation, ArtifactRef
+from components.survival.target import FloatArray
+from flows.steps import Result, step_task
+from flows.tasks.cohort import read_cohort
+from flows.tasks.search import training_set
+from flows.terminal import current_display
+
+
+@step_task
+def fit_scores(
+    step: str,
+    key: str,
+    *,
+    cohort: Result,
+    crops: Result,
+    refit: Result,
+    protocol: Protocol,
+    folder: Path,
+) -> Result:
+    """The deployed signature, everyone's `dl_signature`, and the report of both.
+
+    Only scores are pooled over folds, never features: each fold's signature is fitted on the
+    features of its own network and applied to the patients that neither has seen.
+    """
+    del step, key
+    with current_display().step("Signature") as progress:
+        patients = training_set(read_cohort(cohort), crops)
+        n_train, seed = len(patients.patient_ids), protocol.study.seed
+        tables = [_features(fold) for fold in refit["fold_features"]]
+        crossed = cross_fit(
+            tables,
+            patients.target,
+            patients.arms,
+            patients.fold_of,
+            section=protocol.signature,
+            network_ids=[fold["network_id"] for fold in refit["fold_features"]],
+            seed=seed,
+        )
+        features = _features(refit["features"])
+        deployed = fit_signature(
+            features[:n_train],
+            patients.target,
+            patients.arms,
+            section=protocol.signature,
+            network_id=refit["features"]["network_id"],
+            rng=np.random.default_rng(step_seed(seed, "signature deployed")),
+        )
+        unseen = deployed.apply(features[n_train:])
+        report = report_signature(
+            deployed,
+            crossed,
+            patients.target,
+            patients.arms,
+            deployed_unseen=unseen,
+            level=protocol.evaluation.confidence_level,
+        )
+        scores = pd.DataFrame(
+            {
+                "patient_id": [*patients.patient_ids, *refit["test_patients"]],
+                "dl_signature": [*crossed.scores, *unseen],
+            }
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        scores.to_parquet(folder / "scores.parquet")
+        found = "null: nothing survived the penalty" if report.is_null else "selected"
+        progress.note = f"{report.n_selected} of {report.n_features_in} features {found}"
+    return {
+        "is_null": report.is_null,
+        "deployed": deployed.to_json(),
+        "report": report.model_dump(mode="json"),
+        "scores": ArtifactRef.of(folder / "scores.parquet").model_dump(),
+        "adaptations": [said.model_dump() for said in _adaptations(report.is_null)],
+    }
+
+
+def _features(result: Result) -> FloatArray:
+    _, features = read_features(ArtifactRef.model_validate(result["table"]))
+    return features.astype(np.float64)
+
+
+def _adaptations(is_null: bool) -> list[Adaptation]:  # noqa: FBT001  a record's field
+    if not is_null:
+        return []
+    return [
+        Adaptation(
+            step="signature",
+            asked="a deep-learning signature in the combined models",
+            done="the combined model of each arm is its clinical model",
+            why="no feature survived the penalty: the signature is null",
+        )
+    ]

@@ -1,0 +1,43 @@
+"""The flow `validate`: data version and validation gate alone."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from components.cohort.dataset import Dataset
+from components.study.protocol import read_protocol
+from flows.environment import prepare_environment
+from flows.plan import make_plan
+from flows.settings import Settings
+from flows.steps import run_step
+from flows.tasks.data import resolve_data
+from flows.tasks.validation import require_passed, validate_data
+
+
+@flow(name="validate", persist_result=False)
+def validate(protocol: str = "demo", study_dir: str = ".") -> dict[str, Any]:
+    """Who would be quarantined and why.
+
+    Args:
+        protocol: A protocol of armwise by name, or a YAML file in the study's folder.
+        study_dir: The study's folder.
+
+    Raises:
+        CohortRejected: The data cannot be used; the message says why.
+    """
+    settings = Settings(protocol=protocol, study_dir=Path(study_dir))
+    prepare_environment(settings)
+    chosen = read_protocol(settings.protocol_path)
+    data = resolve_data(settings.study_path, workers=settings.workers)
+    plan = make_plan(chosen, data.md5, place=settings.mlflow_uri)
+    result, _ = run_step(
+        validate_data,
+        name="validation",
+        key=plan.keys["validation"],
+        dataset=Dataset(settings.data_path),
+        protocol=chosen,
+        folder=plan.folder(settings.home_path, "validation"),
+    )
+    require_passed(result)
+    return result

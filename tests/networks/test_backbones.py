@@ -1,0 +1,73 @@
+import pytest
+import torch
+from torch import nn
+
+from components.errors import UsageError
+from components.networks.backbones import BACKBONES, build_network, empty_network
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_network_gives_a_logit_and_features_of_the_stated_width(name, backbone):
+    network, origin = build_network(name, dropout=0.2, section=backbone, seed=1)
+    network.eval()
+
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        logits, features = network(torch.randn(2, 3, 64, 64))
+
+    assert origin == "random"
+    assert logits.shape == (2,)
+    assert features.shape == (2, {"resnet18": 512, "resnet50": 2048, "densenet121": 1024}[name])
+    assert logits.dtype == features.dtype == torch.float32
+    assert hasattr(network.trunk, BACKBONES[name].feature_layer)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_trunk_is_torchvisions_network(name, backbone):
+    """The same weights give torchvision's own logits, so that its files mean what they meant."""
+    row = BACKBONES[name]
+    torch.manual_seed(3)
+    whole = row.build(weights=None, num_classes=1).eval()
+    expected = whole(images := torch.randn(2, 3, 64, 64)).detach()
+    head = whole.fc if hasattr(whole, "fc") else whole.classifier
+
+    features = row.trunk(whole)(images).mean(dim=(2, 3))
+
+    assert torch.allclose(head(features), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_multiply_adds_are_those_of_a_forward_pass(name):
+    counted = 0
+
+    def count(layer, inputs, output):
+        nonlocal counted
+        if isinstance(layer, nn.Conv2d):
+            counted += output[0].numel() * layer.weight[0].numel()
+        elif isinstance(layer, nn.Linear):
+            counted += layer.weight.numel()
+
+    with torch.device("meta"):
+        whole = BACKBONES[name].build(weights=None)
+        for layer in whole.modules():
+            layer.register_forward_hook(count)
+        whole(torch.empty(1, 3, 224, 224))
+
+    assert counted == BACKBONES[name].multiply_adds
+
+
+def test_the_seed_alone_decides_the_weights(backbone):
+    torch.manual_seed(5)
+    first, _ = build_network("resnet18", dropout=0.1, section=backbone, seed=1)
+    state = torch.random.get_rng_state()
+    again, _ = build_network("resnet18", dropout=0.1, section=backbone, seed=1)
+    other, _ = build_network("resnet18", dropout=0.1, section=backbone, seed=2)
+
+    assert torch.equal(first.head.weight, again.head.weight)
+    assert torch.equal(first.trunk.conv1.weight, again.trunk.conv1.weight)
+    assert not torch.equal(first.trunk.conv1.weight, other.trunk.conv1.weight)
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_an_unknown_backbone_is_refused():
+    with pytest.raises(UsageError, match="resnet18, resnet50, densenet121, came 'vgg'"):
+        empty_network("vgg", dropout=0)
