@@ -85,9 +85,7 @@ def _file_of(module: str) -> Path | None:
 
 
 def _package_data(folder: Path) -> list[Path]:
-    """Templates and the like beside a module; protocols enter a key by their content."""
-    return [
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix not in {".py", ".pyc", ".yaml"}
-    ]
+    """Templates and the like beside a module, other packages left out."""
+    inner = [entry for entry in folder.iterdir() if not (entry / "__init__.py").exists()]
+    files = [path for entry in inner for path in (entry, *entry.rglob("*"))]
+    return [path for path in files if path.is_file() and path.suffix not in {".py", ".pyc"}]

@@ -9,12 +9,15 @@ from flows.keys import digest, step_key
 
 @dataclass(frozen=True)
 class Step:
-    """A step: where its code is, which sections of the protocol it reads, what it builds on."""
+    """A step: where its code is, what it builds on, which sections of the protocol it reads.
+
+    `sections` None stands for all: the step writes down the hash of the whole protocol.
+    """
 
     name: str
     title: str
-    sections: tuple[str, ...]
-    after: tuple[str, ...] = ()
+    after: tuple[str, ...]
+    sections: tuple[str, ...] | None
 
     @property
     def module(self) -> str:
@@ -23,31 +26,31 @@ class Step:
 
 
 STEPS = (
-    Step("validation", "Validation", ("study", "cohort", "clinical")),
-    Step("crops", "ROI crops", ("imaging",), ("validation",)),
+    Step("validation", "Validation", (), ("study", "cohort", "clinical")),
+    Step("crops", "ROI crops", ("validation",), ("imaging",)),
     Step(
         "cohort",
         "Cohort, label, split",
-        ("profile", "study", "cohort", "eligibility", "split", "label", "clinical", "search"),
         ("validation", "crops"),
+        ("profile", "study", "cohort", "eligibility", "split", "label", "clinical", "search"),
     ),
     Step(
         "search",
         "Backbone search",
-        ("study", "label", "search", "backbone", "evaluation"),
         ("cohort", "crops"),
+        ("study", "label", "search", "backbone", "evaluation"),
     ),
     Step(
         "refit",
         "Refit and features",
-        ("study", "label", "search", "backbone", "imaging"),
         ("search",),
+        ("study", "label", "search", "backbone", "imaging"),
     ),
-    Step("signature", "Signature", ("study", "signature", "evaluation"), ("refit",)),
-    Step("arms", "Models of the arms", ("study", "clinical", "evaluation"), ("signature",)),
-    Step("nomograms", "Nomograms", ("study", "nomogram"), ("arms",)),
-    Step("publish", "Registry and promotion", ("study", "promotion"), ("nomograms",)),
-    Step("report", "Report", ("study", "report"), ("publish",)),
+    Step("signature", "Signature", ("refit",), ("study", "signature", "evaluation")),
+    Step("arms", "Models of the arms", ("signature",), ("study", "clinical", "evaluation")),
+    Step("nomograms", "Nomograms", ("arms",), ("study", "nomogram")),
+    Step("publish", "Registry and promotion", ("nomograms",), None),
+    Step("report", "Report", ("publish",), None),
 )
 
 

@@ -35,7 +35,7 @@ class Hazard:
 HAZARDS: dict[TreatmentArm, Hazard] = {
     TreatmentArm.HEPATECTOMY: Hazard(
         shape=1.25,
-        scale_days=2500.0,
+        scale_days=2600.0,
         levels={
             "bclc_stage": {"B": 0.40, "C": 0.80},
             "cirrhosis": {"present": 0.50},

@@ -208,7 +208,7 @@ def settle_trial(task_folder: Path, configuration: Configuration, *, last_rung: 
     state = read_state(folder)
     if state is None:
         msg = (
-            f"expected the state of trial {configuration.key} in {folder}, found none; search again"
+            f"expected the state of {configuration.key} in {folder}, found none; search again"
         )
         raise IntegrityError(msg)
     is_finished = state.epochs_done >= last_rung

@@ -164,7 +164,7 @@ def _marks(
 def _draw_not_reached(axes: Axes, span: tuple[float, float], y: float) -> None:
     axes.plot(span, [y, y], color=MUTED, lw=1.0, ls=(0, (1, 2)), zorder=3, gid="not-reached")
     low, high = axes.get_xlim()
-    width_in = axes.get_position().width * axes.figure.get_figwidth()
+    width_in = axes.bbox.width / axes.figure.dpi
     if (span[1] - span[0]) / (high - low) * width_in < _NOT_REACHED_IN:
         return
     axes.text(

@@ -73,10 +73,10 @@ def test_tumor_numbers_have_the_studys_quartiles(cohort, arm, expected):
 def test_follow_up_is_near_the_studys(arm):
     found = [
         np.quantile(rows_of(make_cohort(seed=seed, n_by_arm=DEMO_SIZES), arm)["os_days"], QUARTILES)
-        for seed in range(12)
+        for seed in range(20)
     ]
     median, first, third = STUDY_OS_QUARTILES[arm]
-    np.testing.assert_allclose(np.mean(found, axis=0), (first, median, third), rtol=0.12)
+    np.testing.assert_allclose(np.mean(found, axis=0), (first, median, third), rtol=0.15)
 
 
 def test_few_tace_patients_are_seen_beyond_three_years():

@@ -9,8 +9,6 @@ from components.platform.journal import Intention, intending, is_clear
 from components.platform.registry import RECOMMENDER, nomogram_name, registering
 from components.study.vocabulary import DataOrigin, TreatmentArm
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # as in test_registry
-
 
 @pytest.fixture
 def register(tracking, home, nomograms, lineage):

@@ -15,13 +15,8 @@ from components.platform.data_version import (
     resolve,
 )
 
-pytestmark = [
-    # A library below DVC sets up an event loop policy that later Python versions drop.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    # DVC leaves its state database to the garbage collector.
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+# The configuration library below DVC asks its own parser in a way that it will give up.
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value will soon:DeprecationWarning")
 
 
 def write_cohort(folder: Path, *, salt: str = "") -> None:

@@ -11,11 +11,6 @@ from components.platform.registry import registering
 from components.prediction.row import predict_row
 from components.study.vocabulary import TreatmentArm
 
-pytestmark = pytest.mark.filterwarnings(
-    # MLflow 3.17 itself calls what pydantic and cloudpickle have since renamed.
-    "ignore::DeprecationWarning"
-)
-
 ROW = pd.DataFrame({"bclc_stage": ["B"], "tumor_diameter_cm": [7.3], "dl_signature": [0.4]})
 
 

@@ -19,10 +19,7 @@ from components.platform.registry import registering
 from components.platform.tracking import Tracking
 from components.study.vocabulary import TreatmentArm
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # as in test_registry
-]
+pytestmark = pytest.mark.slow
 
 STARTUP_S = 120
 

@@ -17,7 +17,7 @@ import pytest
 from components.prediction.row import predict_row
 from components.study.vocabulary import TreatmentArm
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = pytest.mark.slow
 
 GOOD = {"bclc_stage": "B", "tumor_diameter_cm": 7.3, "dl_signature": 0.4}
 STARTUP_S = 120

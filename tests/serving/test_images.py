@@ -27,10 +27,7 @@ from components.signature.signature import Signature
 from components.study.protocol import BackboneSection, ImagingSection
 from components.study.vocabulary import TreatmentArm
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = pytest.mark.slow
 
 ROW = {"bclc_stage": "B", "tumor_diameter_cm": 7.3}
 IMAGING = ImagingSection(

@@ -10,11 +10,6 @@ from components.prediction.recommender import CONTRAST_NOT_ASSESSED
 from components.serving.mlflow_model import InputRefused
 from components.study.vocabulary import TreatmentArm
 
-pytestmark = pytest.mark.filterwarnings(
-    # MLflow 3.17 itself calls what pydantic and cloudpickle have since renamed.
-    "ignore::DeprecationWarning"
-)
-
 GOOD = {"bclc_stage": "B", "tumor_diameter_cm": 7.3, "dl_signature": 0.4}
 
 

@@ -1,0 +1,281 @@
+"""Searches on a real Ray: one undisturbed, one whose trial is killed, one whose driver is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from components.errors import DataError, PatientRejected, PlatformError, UsageError
+from components.networks.selection import choose
+from components.platform.compute import ray_map, ray_session
+from components.platform.search import run_search
+from components.study.protocol import (
+    BackboneSection,
+    EvaluationSection,
+    LabelSection,
+    SearchSection,
+    SearchSpace,
+)
+from tests.networks.conftest import draw_cohort
+
+pytestmark = [
+    pytest.mark.slow,
+    # Ray opens sockets and log files that it leaves to the interpreter to close.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+SEED = 5
+ROOT = Path(__file__).parents[2]
+
+
+def cohort_and_sections():
+    """48 patients, two backbones of two configurations, rungs at epochs 1 and 2."""
+    search = SearchSection(
+        folds=2,
+        configurations=2,
+        rungs=(1, 2),
+        reduction=2,
+        space=SearchSpace(
+            learning_rate=(1e-3, 3e-3),
+            weight_decay=(1e-4, 1e-2),
+            dropout=(0.0, 0.4),
+            label_smoothing=(0.0, 0.1),
+        ),
+        cpus_per_trial=1,
+        gpus_per_trial=0,
+        threads_per_trial=1,
+        max_failures=2,
+    )
+    backbone = BackboneSection(
+        names=("resnet18", "densenet121"),
+        weights="random",
+        batch_size=8,
+        warmup_epochs=1,
+        mixed_precision=True,
+        augment=True,
+        selection="best",
+    )
+    return draw_cohort(n_folds=2), {
+        "search": search,
+        "backbone": backbone,
+        "label": LabelSection(horizon_days=1095, unknown="ipcw", weight_cap=20),
+        "evaluation": EvaluationSection(
+            confidence_level=0.95, minimum_events_before=3, minimum_at_risk_after=3
+        ),
+    }
+
+
+class Heard:
+    """Writes down what a listener is told."""
+
+    def __init__(self):
+        self.epochs = []
+        self.ends = []
+
+    def on_epoch(self, configuration, metrics):
+        self.epochs.append((configuration.key, metrics.epoch))
+
+    def on_end(self, result):
+        self.ends.append((result.configuration.key, result.status))
+
+
+class Killer(Heard):
+    """Kills the first worker that has finished an epoch, the hard way."""
+
+    killed = None
+
+    def on_epoch(self, configuration, metrics):
+        super().on_epoch(configuration, metrics)
+        if self.killed is None:
+            workers = [
+                process
+                for process in psutil.Process().children(recursive=True)
+                if process.name().startswith("ray::Impl")
+            ]
+            self.killed = max(workers, key=lambda process: sum(process.cpu_times()[:2])).pid
+            os.kill(self.killed, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def temp_dir():
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def session(temp_dir):
+    with ray_session(temp_dir=temp_dir, num_cpus=2):
+        yield
+
+
+def search_with(listener, storage):
+    patients, sections = cohort_and_sections()
+    return run_search(patients, **sections, seed=SEED, storage=storage, listener=listener)
+
+
+def numbers(result):
+    """All that must not hang on what happened on the way."""
+    return [
+        (
+            trial.configuration.key,
+            trial.status,
+            [(m.epoch, m.train_loss, m.tuning_target) for m in trial.history],
+            trial.oof_scores,
+            [reference.sha256 for reference in trial.fold_networks],
+        )
+        for trial in result.trials
+    ]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(session, tmp_path_factory):
+    heard = Heard()
+    return search_with(heard, tmp_path_factory.mktemp("undisturbed")), heard
+
+
+def test_one_configuration_of_each_backbone_is_trained_to_the_end(undisturbed):
+    result, heard = undisturbed
+
+    assert len(result.trials) == 4
+    finished = [t for t in result.trials if t.status == "finished"]
+    assert {t.configuration.backbone for t in finished} == {"resnet18", "densenet121"}
+    for trial in finished:
+        rival = next(
+            t
+            for t in result.trials
+            if t.configuration.backbone == trial.configuration.backbone and t is not trial
+        )
+        assert trial.history[0].tuning_target >= rival.history[0].tuning_target
+        assert (trial.epochs_done, rival.epochs_done) == (2, 1)
+        assert len(trial.fold_networks) == 2
+    assert sorted(heard.ends) == sorted((t.configuration.key, t.status) for t in result.trials)
+    assert sorted(heard.epochs) == sorted(
+        (t.configuration.key, m.epoch) for t in result.trials for m in t.history
+    )
+
+
+def test_a_killed_trial_comes_back_and_nothing_changes(undisturbed, tmp_path):
+    expected, _ = undisturbed
+    killer = Killer()
+
+    result = search_with(killer, tmp_path)
+
+    assert killer.killed is not None
+    assert numbers(result) == numbers(expected)
+    assert len(killer.epochs) == len(set(killer.epochs))
+    assert len(killer.ends) == 4
+    patients, sections = cohort_and_sections()
+    choices = [
+        choose(
+            found,
+            patients.target,
+            patients.arms,
+            label=sections["label"],
+            evaluation=sections["evaluation"],
+            backbone=sections["backbone"],
+        )
+        for found in (expected, result)
+    ]
+    assert choices[0] == choices[1]
+
+
+def test_a_search_whose_driver_was_killed_is_taken_up_again(undisturbed, tmp_path, temp_dir):
+    expected, _ = undisturbed
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.platform.search_process", str(tmp_path), f"{temp_dir}/k"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        first = process.stdout.readline().split()
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+    psutil.wait_procs(workers, timeout=30)
+    assert first[1] == "1"
+    kept = list(tmp_path.rglob("state.json"))
+    assert kept
+
+    heard = Heard()
+    began = time.monotonic()
+    result = search_with(heard, tmp_path)
+
+    assert numbers(result) == numbers(expected)
+    assert len(heard.ends) == 4
+    # A third time there is nothing left to train.
+    before = time.monotonic() - began
+    assert numbers(search_with(Heard(), tmp_path)) == numbers(expected)
+    assert time.monotonic() - began - before < before
+
+
+def test_a_search_of_other_images_is_another_search(undisturbed, tmp_path):
+    """States of the one are never taken for the other's."""
+    patients, sections = cohort_and_sections()
+    sections["search"] = sections["search"].model_copy(
+        update={"rungs": (1,), "configurations": 1}
+    )
+    sections["backbone"] = sections["backbone"].model_copy(update={"names": ("resnet18",)})
+    changed = type(patients)(**{**vars(patients), "crops": patients.crops + np.float32(0.5)})
+    results = [
+        run_search(each, **sections, seed=SEED, storage=tmp_path, listener=Heard())
+        for each in (patients, changed)
+    ]
+
+    assert numbers(results[0]) != numbers(results[1])
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def refuse(number):
+    if number == 2:
+        raise PatientRejected(f"p{number}", "the ROI is empty")
+    return number**2
+
+
+def test_ray_map_keeps_order_and_raises_what_was_raised(session):
+    assert list(ray_map(pow, [2, 3, 4], [3, 2, 1])) == list(map(pow, [2, 3, 4], [3, 2, 1]))
+
+    with pytest.raises(PatientRejected, match="patient p2: the ROI is empty") as caught:
+        list(ray_map(refuse, range(4)))
+    assert isinstance(caught.value, DataError)
+
+
+def test_missing_imagenet_weights_stop_the_search_before_it_begins(session, tmp_path):
+    patients, sections = cohort_and_sections()
+    sections["backbone"] = sections["backbone"].model_copy(
+        update={"weights": "imagenet", "weights_dir": str(tmp_path)}
+    )
+
+    with pytest.raises(UsageError, match="resnet18-f37072fd.pth"):
+        run_search(patients, **sections, seed=SEED, storage=tmp_path / "s", listener=Heard())
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_cluster_that_does_not_answer_is_a_platform_error(tmp_path):
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from components.errors import PlatformError\n"
+        "from components.platform.compute import ray_session\n"
+        "try:\n"
+        "    with ray_session('127.0.0.1:9', temp_dir=Path(sys.argv[1])): pass\n"
+        "except PlatformError as error: sys.exit(str(error))\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "RAY_gcs_rpc_server_reconnect_timeout_s": "2"},
+    )
+
+    assert "Ray did not start at 127.0.0.1:9" in found.stderr
+    assert PlatformError.exit_code == 4
