@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from components.cohort.schema import ENDPOINT_COLUMNS
 from components.study.protocol import EligibilitySection
 from components.study.results import Quarantined, Record
 from components.study.vocabulary import TreatmentArm
+
+_ANALYSABLE = "treatment arm and follow-up known"
 
 
 class Excluded(Record):
@@ -82,6 +85,10 @@ def assess_eligibility(
     stages.append(FlowStage(name="passed the validation gate", counts=_counts(left, arms)))
     excluded: list[Excluded] = []
     not_assessable: list[str] = []
+    known = left["arm"].isin([arm.value for arm in arms])
+    known &= left[list(ENDPOINT_COLUMNS)].notna().all(axis=1)
+    left = _leave_out(left, ~known, _ANALYSABLE, excluded)
+    stages.append(FlowStage(name=_ANALYSABLE, counts=_counts(left, arms)))
     for rule in _rules(section):
         if rule.column not in left or bool(left[rule.column].isna().all()):
             not_assessable.append(rule.name)

@@ -74,4 +74,6 @@ def _require_store(settings: Settings) -> None:
 def _become_mlflow(*arguments: str) -> None:
     """Replaces this process, so that signals reach MLflow itself."""
     program = Path(sys.executable).with_name("mlflow")
+    # MLflow starts its web server by name: it has to find that of this environment.
+    os.environ["PATH"] = os.pathsep.join([str(program.parent), os.environ.get("PATH", "")])
     os.execv(program, [str(program), *arguments])  # noqa: S606  our own environment's MLflow

@@ -67,3 +67,11 @@ def test_incomplete_patients_leave_only_where_the_protocol_says_so(clinical, com
     section = RULES.model_copy(update={"require_complete_clinical_data": complete})
     left, _ = assess(clinical, section=section)
     assert len(left) == n
+
+
+def test_who_cannot_be_analysed_is_excluded_first(clinical):
+    clinical.loc["P-006", "arm"] = None
+    clinical.loc["P-007", "os_days"] = float("nan")
+    left, flow = assess(clinical)
+    assert not {"P-006", "P-007"} & set(left.index)
+    assert {entry.rule for entry in flow.excluded} == {"treatment arm and follow-up known"}
