@@ -51,7 +51,8 @@ class StepProgress:
     def update(self, done: int, total: int, note: str = "") -> None:
         """Shows that `done` of `total` parts of the step are done."""
         if self._bar is not None:
-            self._display.progress.update(self._bar, completed=done, total=total, note=note)
+            said = f"{done}/{total} {note}"
+            self._display.progress.update(self._bar, completed=done, total=total, note=said)
             return
         now = time.monotonic()
         if now - self._last_line >= _SECONDS_BETWEEN_LINES:
@@ -73,7 +74,7 @@ class RunDisplay:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}  {task.fields[note]}"),
+            TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
             console=console,
             transient=True,

@@ -72,7 +72,7 @@ def complete_split(
     newcomers = patients.difference(stored.index)
     if len(newcomers) and not study_key:
         msg = (
-            f"{len(newcomers)} patients are not in split.parquet ({', '.join(newcomers[:5])}, ...); "
+            f"{len(newcomers)} patients are not in split.parquet, {newcomers[0]} among them; "
             "set ARMWISE_STUDY_KEY to the study's key so that they can be placed"
         )
         raise CohortRejected(msg)
