@@ -232,11 +232,11 @@ def _number(value: float | None) -> float:
 def show(findings: list[Finding], summary: Summary, console: Console) -> None:
     """The findings as a table, and the two verdicts."""
     table = Table(title="Out-of-fold AUC at three years within the hepatectomy arm")
-    for column in ("seed", "latent", "ResNet18", "ResNet18, images shuffled"):
+    for column in ("seed", "latent", "ResNet18", "images shuffled"):
         table.add_column(column, justify="right")
     for finding in findings:
         cells = (finding.latent, finding.network, finding.shuffled)
-        table.add_row(str(finding.seed), *(estimate.text() for estimate in cells))
+        table.add_row(str(finding.seed), *(estimate.text(2) for estimate in cells))
     table.add_section()
     means = (summary.latent, summary.network, summary.shuffled)
     table.add_row("mean", *(f"{mean:.3f}" for mean in means), style="bold")
