@@ -24,17 +24,15 @@ from flows.tasks.report import part_counts, report_study
 from flows.tasks.search import read_search
 from flows.terminal import current_display
 
-_SUMMARY_WIDTH = 100
+_SUMMARY_WIDTH = 110
 
 
-def close_retraining(run: Retraining, *, seconds: float) -> dict[str, Any]:
+def close_retraining(run: Retraining) -> dict[str, Any]:
     """Writes report, tags and record; the facts of the retraining.
 
     Args:
         run: With the results of all steps but the report.
-        seconds: Since the flow began.
     """
-    begun = time.monotonic()
     report = run.run(
         "report",
         report_study,
@@ -52,7 +50,7 @@ def close_retraining(run: Retraining, *, seconds: float) -> dict[str, Any]:
         run.tracking.log_file(run.run_id, Path(report["report"]["path"]))
         run.tracking.set_tags(run.run_id, _tags(run))
         run.tracking.finish(run.run_id, "FINISHED")
-    summary = _summary(run, seconds + time.monotonic() - begun)
+    summary = _summary(run, time.monotonic() - current_display().begun)
     facts = {
         "summary": summary,
         "run_id": run.run_id,

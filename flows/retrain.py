@@ -1,6 +1,7 @@
 """The flow `retrain`: from the data version to the registry and the report."""
 
-import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -39,7 +40,7 @@ def retrain(protocol: str = "demo", study_dir: str = ".") -> dict[str, Any]:
     Raises:
         ArmwiseError: The message says what was expected, what came, and what to do.
     """
-    begun = time.monotonic()
+    current_display().started()
     settings = Settings(protocol=protocol, study_dir=Path(study_dir))
     prepare_environment(settings)
     chosen = read_protocol(settings.protocol_path)
@@ -48,9 +49,9 @@ def retrain(protocol: str = "demo", study_dir: str = ".") -> dict[str, Any]:
     run = _open(settings, plan, data)
     try:
         data_steps(run)
-        network_steps(run, _session(settings))
+        network_steps(run, partial(_ray, settings))
         model_steps(run)
-        return close_retraining(run, seconds=time.monotonic() - begun)
+        return close_retraining(run)
     except BaseException as error:
         _give_up(run, error)
         raise
@@ -83,13 +84,21 @@ def _open(settings: Settings, plan: Plan, data: DataVersion) -> Retraining:
     return Retraining(settings, plan, data, tracking, run_id, commit, started)
 
 
-def _session(settings: Settings) -> Any:
-    return partial(
-        ray_session,
-        settings.ray_address,
-        temp_dir=settings.home_path / "ray",
-        num_cpus=settings.cpus,
-    )
+@contextmanager
+def _ray(settings: Settings) -> Iterator[None]:
+    """Ray for as long as it is needed; its start and its end are counted."""
+    display = current_display()
+    with ExitStack() as stack:
+        with display.platform("Ray"):
+            session = ray_session(
+                settings.ray_address,
+                temp_dir=settings.home_path / "ray",
+                num_cpus=settings.cpus,
+            )
+            stack.enter_context(session)
+        yield
+        with display.platform("Ray"):
+            stack.close()
 
 
 def _give_up(run: Retraining, error: BaseException) -> None:

@@ -70,6 +70,8 @@ class RunDisplay:
         self.console = console
         self.seconds: dict[str, float] = {}
         self.platform_seconds: dict[str, float] = {}
+        self.begun = time.monotonic()
+        self._starting: tuple[str, float] | None = None
         self.progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -122,6 +124,17 @@ class RunDisplay:
         finally:
             spent = time.monotonic() - start
             self.platform_seconds[name] = self.platform_seconds.get(name, 0.0) + spent
+
+    def starting(self, platform: str) -> None:
+        """Counts on a platform what passes until it has `started`."""
+        self._starting = (platform, time.monotonic())
+
+    def started(self) -> None:
+        """The platform that was `starting` is there; nothing where none was."""
+        if self._starting is not None:
+            name, since = self._starting
+            self.platform_seconds[name] = time.monotonic() - since
+            self._starting = None
 
 
 _current: RunDisplay | None = None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from components.networks.augmentation import augment
@@ -133,6 +133,7 @@ def train_epoch(
     """One pass over the learner's lesson; the mean weighted loss, NaN where it diverged."""
     torch.manual_seed(seed_of(plan.seed, f"epoch {learner.epochs_done} of {learner.name}"))
     learner.network.train()
+    _forget_batch_statistics(learner.network)
     lesson = learner.lesson
     batches = list(_batches(len(lesson.rows), plan.section.batch_size))
     losses = []
@@ -149,6 +150,18 @@ def train_epoch(
     learner.epochs_done += 1
     learner.optimizer.zero_grad(set_to_none=True)  # the other folds' networks need the memory
     return float(torch.stack(losses).sum()) / len(lesson.rows)
+
+
+def _forget_batch_statistics(network: nn.Module) -> None:
+    """Let the means and variances kept by batch norm be those of the coming epoch alone.
+
+    The usual running mean still holds a third of its starting values after ten batches, and an
+    epoch of a small cohort has no more: at the early rungs every figure suffers from it.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = None  # torch then keeps the plain mean over batches since the reset
+            layer.reset_running_stats()
 
 
 def learning_rate_at(

@@ -7,6 +7,7 @@ folder, goes on from there and ends with the same numbers.
 
 import logging
 import math
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -187,7 +188,7 @@ def _keep(
 
 
 def _write_state(state: TrialState, folder: Path) -> None:
-    temporary = folder / "state.part"
+    temporary = folder / f"state.{os.getpid()}.part"
     temporary.write_text(state.to_json(), encoding="utf-8")
     temporary.replace(folder / "state.json")
 
@@ -207,9 +208,7 @@ def settle_trial(task_folder: Path, configuration: Configuration, *, last_rung: 
     folder = trial_folder(task_folder, configuration)
     state = read_state(folder)
     if state is None:
-        msg = (
-            f"expected the state of {configuration.key} in {folder}, found none; search again"
-        )
+        msg = f"expected the state of {configuration.key} in {folder}, found none; search again"
         raise IntegrityError(msg)
     is_finished = state.epochs_done >= last_rung
     networks: tuple[ArtifactRef, ...] = ()

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from ray.exceptions import RayError
 from components.errors import PlatformError
 
 T = TypeVar("T")
+
+_ANSWER_S = 10
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -66,6 +69,8 @@ def ray_session(
 def _start(
     address: str | None, folder: Path, *, num_cpus: int | None, object_store_mb: int
 ) -> None:
+    if address is not None:
+        _require_answer(address)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address is not None:
@@ -84,6 +89,22 @@ def _start(
     except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = "on this machine" if address is None else f"at {address}"
         msg = f"Ray did not start {where}: {error}; look into {folder}"
+        raise PlatformError(msg) from error
+
+
+def _require_answer(address: str) -> None:
+    """Ask a cluster's port ourselves: where nobody answers, Ray ends the whole process.
+
+    Raises:
+        PlatformError: Nobody answers.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():  # "auto" and the like, which Ray resolves and refuses itself
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
+    except OSError as error:
+        msg = f"no Ray answers at {address} ({error}); start the cluster or unset its address"
         raise PlatformError(msg) from error
 
 

@@ -81,27 +81,29 @@ def _cohort(content: SummaryContent) -> Text:
 
 def _backbones(choice: BackboneChoice) -> RichTable:
     table = _table("Backbones, out of fold (95% interval)")
-    table.add_column("Backbone")
+    table.add_column("Backbone", no_wrap=True)
     arms = list(choice.rows[0].within_arm_auc) if choice.rows else []
-    for head in [*(f"AUC within {arm.label}" for arm in arms), "AUC pooled", "arm alone"]:
-        table.add_column(head, justify="right")
+    heads = ["Target", *(f"AUC, {arm.label}" for arm in arms), "AUC, pooled", "Arm alone"]
+    for head in heads:
+        table.add_column(head, justify="right", no_wrap=True)
     for row in choice.rows:
         cells = [*(row.within_arm_auc[arm] for arm in arms), row.pooled_auc, row.arm_only_auc]
         table.add_row(
             f"{row.backbone}{' *' if row.is_chosen else ''}",
+            _value(row.tuning_target),
             *(_short(cell) for cell in cells),
             style="bold" if row.is_chosen else None,
         )
-    table.caption = f"* {choice.reason}"
+    table.caption = f"* selected: {choice.reason}"
     return table
 
 
 def _models(arms: tuple[ArmModels, ...]) -> RichTable:
     table = _table("Cox models: Harrell's C (95% interval)")
     for head in ("Arm", "Model"):
-        table.add_column(head)
+        table.add_column(head, no_wrap=True)
     for split in Split:
-        table.add_column(SPLIT_NAMES[split], justify="right")
+        table.add_column(SPLIT_NAMES[split], justify="right", no_wrap=True)
     for arm in arms:
         for kind in ModelKind:
             found = {one.split: one for one in arm.evaluations if one.kind is kind}
@@ -121,7 +123,12 @@ def _table(title: str) -> RichTable:
 
 
 def _short(estimate: Estimate | None) -> str:
-    return ABSENT if estimate is None else estimate.text()
+    """The estimate in the width that a terminal has."""
+    return ABSENT if estimate is None else estimate.text().replace(" to ", "–")
+
+
+def _value(estimate: Estimate) -> str:
+    return ABSENT if estimate.value is None else f"{estimate.value:.3f}"
 
 
 def _decision(decision: Decision) -> list[RenderableType]:
@@ -142,8 +149,8 @@ def _adaptations(content: SummaryContent) -> list[RenderableType]:
     ]
 
 
-def _pairs(pairs: dict[str, str], style: str = "") -> RichTable:
-    grid = RichTable.grid(padding=(0, 2))
-    for name, value in pairs.items():
-        grid.add_row(Text(name), Text(value, style=style, overflow="fold"))
-    return grid
+def _pairs(pairs: dict[str, str], style: str = "") -> Text:
+    """Names and values in two columns; a long path stays in one piece, to be copied."""
+    width = max(map(len, pairs), default=0)
+    lines = [Text.assemble(f"{name:<{width}}  ", (value, style)) for name, value in pairs.items()]
+    return Text("\n", no_wrap=True, overflow="ignore").join(lines)

@@ -48,8 +48,9 @@ def _run(settings: Settings, console: Console) -> None:
         with quiet_streams(log) as terminal:
             log_to_file_only()
             with RunDisplay(terminal) as display:
-                with display.step("Starting the platforms"):
+                with display.step("Starting the platforms"), display.platform("imports"):
                     from flows.retrain import retrain as flow
+                display.starting("Prefect")
                 facts = flow(settings.protocol, str(settings.study_path))
         console.print(str(facts["summary"]), markup=False, soft_wrap=True)
     except ArmwiseError:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from components.cohort.endpoint import survival_target
+from components.networks.pruning import keep_networks_of
 from components.networks.records import BackboneChoice, SearchResult
 from components.networks.selection import choose
 from components.networks.training_set import TrainingSet
@@ -75,6 +76,7 @@ def search_backbones(
             evaluation=protocol.evaluation,
             backbone=protocol.backbone,
         )
+        found = keep_networks_of(found, choice.configuration)
         progress.note = f"{len(found.trials)} trials, chosen: {choice.configuration.key}"
     return {
         "search": found.model_dump(mode="json", by_alias=True),

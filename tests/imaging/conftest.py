@@ -71,12 +71,21 @@ def ball(center_mm, radius_mm):
     return inside
 
 
+BALL = ball((3, -2, 4), 6)
+
+
 @pytest.fixture
 def write_case(tmp_path):
     """A writer of cases: HU rise to the left by 2 a mm and to the back by 1, portal is 30 lower."""
 
     def write(
-        *, arterial=None, portal=None, roi=None, inside=ball((3, -2, 4), 6), shift_hu=30, name="case"
+        *,
+        arterial=None,
+        portal=None,
+        roi=None,
+        inside=BALL,
+        shift_hu=30,
+        name="case",
     ):
         folder = tmp_path / name
         folder.mkdir()

@@ -23,7 +23,9 @@ def test_a_part_lies_where_it_lay(tilted):
     part = tilted.part(np.array([1, 2, 3]), np.array([4, 5, 6]))
 
     assert part.size == (3, 3, 3)
-    assert np.allclose(part.to_physical(np.zeros((1, 3))), tilted.to_physical(np.array([[1, 2, 3]])))
+    assert np.allclose(
+        part.to_physical(np.zeros((1, 3))), tilted.to_physical(np.array([[1, 2, 3]]))
+    )
 
 
 def test_axial_slices_of_a_coronal_acquisition_lie_across_its_second_axis():

@@ -73,7 +73,9 @@ def test_changed_weights_are_refused(bundle):
 def test_missing_weights_are_refused(bundle):
     (bundle / "weights.safetensors").unlink()
 
-    with pytest.raises(IntegrityError, match=r"expected the file .*weights.safetensors, found none"):
+    with pytest.raises(
+        IntegrityError, match=r"expected the file .*weights.safetensors, found none"
+    ):
         load_network(bundle)
 
 
@@ -81,7 +83,7 @@ def test_an_unknown_schema_is_refused(bundle):
     path = bundle / "network.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": "armwise.network/2"}))
 
-    with pytest.raises(IntegrityError, match="schema armwise.network/1; missing or wrong: schema"):
+    with pytest.raises(IntegrityError, match=r"schema armwise.network/1; missing or wrong: schema"):
         load_network(bundle)
 
 

@@ -61,7 +61,7 @@ def test_a_wrong_digit_is_refused(tmp_path):
 def test_the_weights_of_another_network_are_refused(tmp_path):
     path = write_named(models.resnet18(weights=None).state_dict(), tmp_path, "resnet50")
 
-    with pytest.raises(IntegrityError, match="expected the weights of ResNet, .* missing or of"):
+    with pytest.raises(IntegrityError, match=r"expected the weights of ResNet, .* missing or of"):
         load_imagenet(models.resnet50(weights=None), path.name, weights_dir=str(tmp_path))
 
 
@@ -82,7 +82,7 @@ def test_a_file_with_code_is_refused_and_not_run(tmp_path, monkeypatch):
 def test_a_missing_file_is_an_error_and_no_fallback(tmp_path, backbone):
     wished = backbone.model_copy(update={"weights": "imagenet", "weights_dir": str(tmp_path)})
 
-    with pytest.raises(UsageError, match="resnet18-f37072fd.pth there, name its folder in"):
+    with pytest.raises(UsageError, match=r"resnet18-f37072fd.pth there, name its folder in"):
         build_network("resnet18", dropout=0, section=wished, seed=1)
 
 

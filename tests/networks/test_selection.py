@@ -83,9 +83,7 @@ def pick(sample, label, evaluation, backbone):
 
     def run(result, rule="one_standard_error"):
         section = backbone.model_copy(update={"selection": rule})
-        return choose(
-            result, target, arms, label=label, evaluation=evaluation, backbone=section
-        )
+        return choose(result, target, arms, label=label, evaluation=evaluation, backbone=section)
 
     return run
 
@@ -111,17 +109,14 @@ def test_much_better_is_worth_them(make_result, pick):
 
 def test_a_backbones_row_is_its_best_finished_trial(make_result, pick):
     choice = pick(
-        make_result(
-            ("resnet18-0", 3.0), ("resnet18-1", 1.0), ("resnet18-2", 0.1, "stopped")
-        )
+        make_result(("resnet18-0", 3.0), ("resnet18-1", 1.0), ("resnet18-2", 0.1, "stopped"))
     )
 
     assert [row.configuration.key for row in choice.rows] == ["resnet18-1"]
     assert "selected" in choice.rows[0].tuning_target.note
 
 
-def test_the_row_stands_beside_what_the_arm_alone_knows(make_result, pick, sample):
-    target, arms, _ = sample
+def test_the_row_stands_beside_what_the_arm_alone_knows(make_result, pick):
     row = pick(make_result(("resnet18-0", 0.5))).rows[0]
 
     # Deaths by three years are much commoner after TACE: the arm alone tells something.
@@ -137,7 +132,9 @@ def test_the_row_stands_beside_what_the_arm_alone_knows(make_result, pick, sampl
     assert row.pooled_auc.value > 0.6
 
 
-def test_an_arm_below_the_horizon_rule_has_no_auc(make_result, pick, sample, label, evaluation, backbone):
+def test_an_arm_below_the_horizon_rule_has_no_auc(
+    make_result, pick, sample, label, evaluation, backbone
+):
     target, arms, _ = sample
     strict = evaluation.model_copy(update={"minimum_at_risk_after": 40})
     choice = choose(

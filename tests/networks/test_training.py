@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +18,8 @@ from components.networks.training import (
     train_epoch,
     weighted_loss,
 )
+from components.survival.discrimination import auc_ipcw
+from tests.networks.conftest import draw_cohort
 
 CPU = torch.device("cpu")
 
@@ -70,22 +74,45 @@ def test_no_batch_is_a_single_patient(cohort, configuration, plan, n):
     assert np.isfinite(loss)
 
 
-def test_a_network_learns_what_the_images_show(cohort, configuration, plan, label):
+def test_a_network_tells_the_risk_of_patients_whom_it_has_not_seen(configuration, plan, label):
+    seen, unseen = draw_cohort(96, seed=0), draw_cohort(96, seed=1)
+    everyone = lesson(seen.target, seen.arms, seen=np.ones(96, dtype=bool), section=label)
+    longer = replace(plan, total_epochs=6)
+    learner = start_learner("learns", configuration, everyone, plan=longer)
+
+    losses = [
+        train_epoch(learner, configuration, Crops(seen.crops, CPU), plan=longer) for _ in range(6)
+    ]
+
+    assert losses[-1] < losses[0]
+    scores = predict(learner.network, unseen.crops).probability
+    found = auc_ipcw(unseen.target, scores, horizon_days=1095)
+    # Eight seeds gave 0.75 to 0.78, and 0.28 to 0.63 where the images show nothing.
+    assert found.value > 0.7
+
+
+def test_batch_statistics_are_those_of_the_last_epoch(cohort, configuration, plan, label):
+    """With a learning rate of nothing they are the mean over the epoch's batches, to the digit."""
     everyone = lesson(
         cohort.target, cohort.arms, seen=np.ones(cohort.target.n, dtype=bool), section=label
     )
-    learner = start_learner("learns", configuration, everyone, plan=plan)
-    crops = Crops(cohort.crops, CPU)
+    still = configuration.model_copy(update={"learning_rate": 0.0})
+    plain = replace(
+        plan, section=plan.section.model_copy(update={"augment": False}), mixed_precision=False
+    )
+    learner = start_learner("still", still, everyone, plan=plain)
+    seen = []
+    learner.network.trunk.bn1.register_forward_pre_hook(
+        lambda layer, inputs: seen.append(inputs[0].mean((0, 2, 3))) if layer.training else None
+    )
 
-    losses = [train_epoch(learner, configuration, crops, plan=plan) for _ in range(2)]
-    for _ in range(4):  # past the schedule's end the rate is zero: go on at its middle
-        learner.epochs_done = 1
-        losses.append(train_epoch(learner, configuration, crops, plan=plan))
+    for _ in range(2):
+        seen.clear()
+        train_epoch(learner, still, Crops(cohort.crops, CPU), plan=plain)
 
-    assert losses[-1] < 0.6 * losses[0]
-    scores = predict(learner.network, cohort.crops).probability[everyone.rows]
-    high, low = scores[everyone.labels == 1], scores[everyone.labels == 0]
-    assert np.mean(high[:, None] > low[None]) > 0.9
+    assert torch.allclose(
+        learner.network.trunk.bn1.running_mean, torch.stack(seen).mean(0), atol=1e-5
+    )
 
 
 def test_patients_of_weight_zero_change_no_gradient(cohort, configuration, plan):
@@ -157,8 +184,6 @@ def test_predictions_hang_neither_on_company_nor_on_order(cohort, configuration,
 
 
 def test_float32_instead_of_the_wished_precision_is_said(plan):
-    from dataclasses import replace
-
     said = precision_adaptations(replace(plan, mixed_precision=False))
 
     assert [a.done for a in said] == ["float32"]

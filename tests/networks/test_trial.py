@@ -24,9 +24,7 @@ def make_task(cohort, search, backbone, label, evaluation, tmp_path):
     def make(name):
         return SearchTask(
             patients=cohort,
-            lessons=fold_lessons(
-                cohort.target, cohort.arms, fold_of=cohort.fold_of, section=label
-            ),
+            lessons=fold_lessons(cohort.target, cohort.arms, fold_of=cohort.fold_of, section=label),
             tuning=plan_tuning(
                 cohort.target, cohort.arms, horizon_days=1095, evaluation=evaluation
             ),
@@ -80,9 +78,7 @@ def test_a_paused_trial_goes_on_and_ends_as_an_undisturbed_one(make_task, config
     assert all(reference.verified() for reference in found.fold_networks)
 
 
-def test_only_the_last_state_is_kept_and_no_optimizer_of_a_finished_trial(
-    make_task, configuration
-):
+def test_only_the_last_state_is_kept_and_no_optimizer_of_a_finished_trial(make_task, configuration):
     task = make_task("kept")
     run_trial(configuration, task, report=lambda history: None)
 

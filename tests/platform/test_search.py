@@ -1,11 +1,11 @@
-"""Searches on a real Ray: one undisturbed, one whose trial is killed, one whose driver is killed."""
+"""Searches on a real Ray: undisturbed, with a trial killed, with the driver killed."""
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ import pytest
 from components.errors import DataError, PatientRejected, PlatformError, UsageError
 from components.networks.selection import choose
 from components.platform.compute import ray_map, ray_session
-from components.platform.search import run_search
+from components.platform.search import _fingerprint, run_search
 from components.study.protocol import (
     BackboneSection,
     EvaluationSection,
@@ -73,6 +73,12 @@ def cohort_and_sections():
     }
 
 
+def trial_processes(driver):
+    """The processes in which a driver's trials are trained."""
+    family = driver.children(recursive=True)
+    return [process for process in family if process.name().startswith("ray::Impl")]
+
+
 class Heard:
     """Writes down what a listener is told."""
 
@@ -95,11 +101,7 @@ class Killer(Heard):
     def on_epoch(self, configuration, metrics):
         super().on_epoch(configuration, metrics)
         if self.killed is None:
-            workers = [
-                process
-                for process in psutil.Process().children(recursive=True)
-                if process.name().startswith("ray::Impl")
-            ]
+            workers = trial_processes(psutil.Process())
             self.killed = max(workers, key=lambda process: sum(process.cpu_times()[:2])).pid
             os.kill(self.killed, signal.SIGKILL)
 
@@ -197,40 +199,38 @@ def test_a_search_whose_driver_was_killed_is_taken_up_again(undisturbed, tmp_pat
     )
     with process:
         first = process.stdout.readline().split()
-        workers = psutil.Process(process.pid).children(recursive=True)
+        workers = trial_processes(psutil.Process(process.pid))
         process.kill()
-    psutil.wait_procs(workers, timeout=30)
+    # A trial's process notices within seconds; Ray's own agents may stay a little longer.
+    assert workers
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
     assert first[1] == "1"
     kept = list(tmp_path.rglob("state.json"))
     assert kept
 
     heard = Heard()
-    began = time.monotonic()
     result = search_with(heard, tmp_path)
 
     assert numbers(result) == numbers(expected)
     assert len(heard.ends) == 4
-    # A third time there is nothing left to train.
-    before = time.monotonic() - began
-    assert numbers(search_with(Heard(), tmp_path)) == numbers(expected)
-    assert time.monotonic() - began - before < before
 
 
-def test_a_search_of_other_images_is_another_search(undisturbed, tmp_path):
+def test_a_search_of_other_data_or_sections_has_a_place_of_its_own():
     """States of the one are never taken for the other's."""
-    patients, sections = cohort_and_sections()
-    sections["search"] = sections["search"].model_copy(
-        update={"rungs": (1,), "configurations": 1}
-    )
-    sections["backbone"] = sections["backbone"].model_copy(update={"names": ("resnet18",)})
-    changed = type(patients)(**{**vars(patients), "crops": patients.crops + np.float32(0.5)})
-    results = [
-        run_search(each, **sections, seed=SEED, storage=tmp_path, listener=Heard())
-        for each in (patients, changed)
+    patients, _ = cohort_and_sections()
+    others = [
+        {"crops": patients.crops + np.float32(0.5)},
+        {"fold_of": patients.fold_of[::-1].copy()},
+        {"arms": np.roll(patients.arms, 1)},
+        {"patient_ids": patients.patient_ids[::-1]},
+    ]
+    names = [
+        _fingerprint(type(patients)(**{**vars(patients), **change}), ["plan"])
+        for change in ({}, *others)
     ]
 
-    assert numbers(results[0]) != numbers(results[1])
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len({*names, _fingerprint(patients, ["another plan"])}) == 6
+    assert _fingerprint(patients, ["plan"]) == names[0]
 
 
 def refuse(number):
@@ -240,7 +240,11 @@ def refuse(number):
 
 
 def test_ray_map_keeps_order_and_raises_what_was_raised(session):
-    assert list(ray_map(pow, [2, 3, 4], [3, 2, 1])) == list(map(pow, [2, 3, 4], [3, 2, 1]))
+    def power(base, exponent):
+        return base**exponent
+
+    arguments = [2, 3, 4], [3, 2, 1]
+    assert list(ray_map(power, *arguments)) == list(map(power, *arguments))
 
     with pytest.raises(PatientRejected, match="patient p2: the ROI is empty") as caught:
         list(ray_map(refuse, range(4)))
@@ -253,29 +257,17 @@ def test_missing_imagenet_weights_stop_the_search_before_it_begins(session, tmp_
         update={"weights": "imagenet", "weights_dir": str(tmp_path)}
     )
 
-    with pytest.raises(UsageError, match="resnet18-f37072fd.pth"):
+    with pytest.raises(UsageError, match=r"resnet18-f37072fd.pth"):
         run_search(patients, **sections, seed=SEED, storage=tmp_path / "s", listener=Heard())
     assert not (tmp_path / "s").exists()
 
 
 def test_a_cluster_that_does_not_answer_is_a_platform_error(tmp_path):
-    code = (
-        "import sys; from pathlib import Path\n"
-        "from components.errors import PlatformError\n"
-        "from components.platform.compute import ray_session\n"
-        "try:\n"
-        "    with ray_session('127.0.0.1:9', temp_dir=Path(sys.argv[1])): pass\n"
-        "except PlatformError as error: sys.exit(str(error))\n"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "RAY_gcs_rpc_server_reconnect_timeout_s": "2"},
-    )
-
-    assert "Ray did not start at 127.0.0.1:9" in found.stderr
-    assert PlatformError.exit_code == 4
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers there
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with (
+            pytest.raises(PlatformError, match=f"no Ray answers at {address}"),
+            ray_session(address, temp_dir=tmp_path),
+        ):
+            pytest.fail("the session has begun")

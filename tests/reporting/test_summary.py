@@ -33,7 +33,7 @@ def test_summary_has_models_decision_adaptations_and_places(content):
     text = printed(content)
     for arm in content.arms:
         for one in arm.evaluations:
-            assert one.estimates["c_harrell"].text() in text
+            assert one.estimates["c_harrell"].text().replace(" to ", "–") in text
     for expected in (
         content.data.md5,
         content.choice.backbone,
