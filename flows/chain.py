@@ -19,7 +19,7 @@ from flows.context import Retraining
 from flows.lineage import package_version
 from flows.steps import Result
 from flows.tasks.arms import fit_arms, read_arms
-from flows.tasks.cohort import prepare_cohort
+from flows.tasks.cohort import prepare_cohort, read_cohort
 from flows.tasks.crops import crop_rois
 from flows.tasks.nomograms import draw_nomograms
 from flows.tasks.publish import publish
@@ -61,7 +61,7 @@ def data_steps(run: Retraining) -> None:
         folder=run.home / "crops",
     )
     key = run.settings.study_key
-    run.run(
+    cohort = run.run(
         "cohort",
         prepare_cohort,
         dataset=run.dataset,
@@ -70,10 +70,20 @@ def data_steps(run: Retraining) -> None:
         study_key=key.get_secret_value() if key else None,
         folder=run.folder("cohort"),
     )
+    table = read_cohort(cohort)
+    _log(
+        lambda: run.tracking.log_data(
+            run.run_id,
+            list(table.columns),
+            data_md5=run.data.md5,
+            source=str(run.settings.study_path / "data.dvc"),
+            n_patients=len(table),
+        )
+    )
 
 
-def network_steps(run: Retraining, session: Session) -> None:
-    """Search, refit, signature."""
+def network_steps(run: Retraining, session: Session) -> str:
+    """Search, refit, signature; the MLflow page that compares the backbones."""
     cohort, crops = run.results["cohort"], run.results["crops"]
     runs = partial(
         SearchRuns, run.tracking, study_run=run.run_id, study_key=run.plan.keys["search"]
@@ -89,7 +99,8 @@ def network_steps(run: Retraining, session: Session) -> None:
         runs=runs,
     )
     found, choice = read_search(search)
-    _log(lambda: _log_search(run, runs, found, choice))
+    with current_display().platform("MLflow"):
+        comparison = _log_search(run, runs, found, choice)
     refit = run.run(
         "refit",
         refit_network,
@@ -109,6 +120,7 @@ def network_steps(run: Retraining, session: Session) -> None:
         protocol=run.protocol,
         folder=run.folder("signature"),
     )
+    return comparison
 
 
 def _log_search(
@@ -116,15 +128,16 @@ def _log_search(
     runs: Callable[..., SearchRuns],
     found: SearchResult,
     choice: BackboneChoice,
-) -> None:
-    """Every trial and backbone has its finished run, the study's run the chosen one's figures."""
-    runs(progress=None).complete(found, choice)
+) -> str:
+    """Every trial and backbone gets its finished run, the study's run the chosen one's figures."""
+    by_backbone = runs(progress=None).complete(found, choice)
     chosen = next(row for row in choice.rows if row.is_chosen)
     name = metric_name("oof", "mean_of_arms", "dl_probability", "tuning_target")
     run.tracking.log_metrics(run.run_id, estimate_metrics(name, chosen.tuning_target))
     run.tracking.set_tags(
         run.run_id, {"armwise.backbone": choice.backbone, "armwise.backbone_reason": choice.reason}
     )
+    return run.tracking.comparison_url(list(by_backbone.values()))
 
 
 def model_steps(run: Retraining) -> None:

@@ -27,11 +27,12 @@ from flows.terminal import current_display
 _SUMMARY_WIDTH = 110
 
 
-def close_retraining(run: Retraining) -> dict[str, Any]:
+def close_retraining(run: Retraining, *, comparison: str) -> dict[str, Any]:
     """Writes report, tags and record; the facts of the retraining.
 
     Args:
         run: With the results of all steps but the report.
+        comparison: The MLflow page that compares the backbones.
     """
     report = run.run(
         "report",
@@ -46,11 +47,12 @@ def close_retraining(run: Retraining) -> dict[str, Any]:
         quarantined=run.quarantined(),
         folder=run.folder("report"),
     )
+    summary = _summary(run, comparison, seconds=time.monotonic() - current_display().begun)
     with current_display().platform("MLflow"):
         run.tracking.log_file(run.run_id, Path(report["report"]["path"]))
-        run.tracking.set_tags(run.run_id, _tags(run))
+        note = {"mlflow.note.content": f"```\n{summary}\n```", "mlflow.source.name": "armwise"}
+        run.tracking.set_tags(run.run_id, {**_tags(run), **note})
         run.tracking.finish(run.run_id, "FINISHED")
-    summary = _summary(run, time.monotonic() - current_display().begun)
     facts = {
         "summary": summary,
         "run_id": run.run_id,
@@ -102,7 +104,7 @@ def _tags(run: Retraining) -> dict[str, str]:
     }
 
 
-def _summary(run: Retraining, seconds: float) -> str:
+def _summary(run: Retraining, comparison: str, *, seconds: float) -> str:
     _, choice = read_search(run.results["search"])
     display = current_display()
     content = SummaryContent(
@@ -117,7 +119,7 @@ def _summary(run: Retraining, seconds: float) -> str:
         quarantined=run.quarantined(),
         seconds=seconds,
         platform_seconds=sum(display.platform_seconds.values()),
-        places=_places(run),
+        places=_places(run, comparison),
         commands=_commands(run),
     )
     console = Console(file=io.StringIO(), record=True, width=_SUMMARY_WIDTH, highlight=False)
@@ -125,14 +127,21 @@ def _summary(run: Retraining, seconds: float) -> str:
     return console.export_text()
 
 
-def _places(run: Retraining) -> dict[str, str]:
+def _places(run: Retraining, comparison: str) -> dict[str, str]:
     drawn = run.results["nomograms"]["nomograms"]
     return {
         "Report": run.results["report"]["report"]["path"],
         **{f"Nomogram, {arm.label}": drawn[arm.value]["svg"]["path"] for arm in arms_of(run)},
         "Data Docs": run.results["validation"]["docs"],
-        "MLflow run": run.tracking.run_url(run.run_id),
+        "MLflow run": _address(run, run.tracking.run_url(run.run_id)),
+        "Backbones compared": _address(run, comparison),
     }
+
+
+def _address(run: Retraining, page: str) -> str:
+    """A page of the embedded store as `make ui` shows it; a server's page as it is."""
+    ui = f"http://{run.settings.host}:{run.settings.port}"
+    return f"{ui}{page}" if page.startswith("/") else page
 
 
 def _commands(run: Retraining) -> dict[str, str]:

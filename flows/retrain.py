@@ -49,9 +49,9 @@ def retrain(protocol: str = "demo", study_dir: str = ".") -> dict[str, Any]:
     run = _open(settings, plan, data)
     try:
         data_steps(run)
-        network_steps(run, partial(_ray, settings))
+        comparison = network_steps(run, partial(_ray, settings))
         model_steps(run)
-        return close_retraining(run)
+        return close_retraining(run, comparison=comparison)
     except BaseException as error:
         _give_up(run, error)
         raise

@@ -21,7 +21,7 @@ def history_of(result: dict[str, Any] | None) -> tuple[EpochMetrics, ...]:
     return tuple(EpochMetrics.model_validate(row) for row in (result or {}).get("history", ()))
 
 
-class GroupHalving(FIFOScheduler):  # type: ignore[misc]  # Ray has no type stubs
+class GroupHalving(FIFOScheduler):
     """Synchronous halving within each backbone; holds nothing but the rungs.
 
     A trial pauses at a rung until all of its backbone have reached it. Pausing frees its place, and
@@ -84,7 +84,7 @@ def _has_failed(trials: Sequence[Trial]) -> bool:
     return any(trial.status == Trial.ERROR for trial in trials)
 
 
-class Relay(Callback):  # type: ignore[misc]  # Ray has no type stubs
+class Relay(Callback):
     """Passes each epoch on once, however often a trial reports it, and each trial's end."""
 
     def __init__(

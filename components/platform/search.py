@@ -9,12 +9,12 @@ of the search, which a crash can leave behind the truth, is never asked.
 import hashlib
 import shutil
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import ray
-import torch
 from numpy.typing import NDArray
 from ray import tune
 
@@ -120,7 +120,7 @@ def _require_ready(backbone: BackboneSection) -> None:
 
 def _fingerprint(patients: TrainingSet, texts: Sequence[str]) -> str:
     """Names a search by everything that a trial's numbers hang on."""
-    digest = hashlib.sha256(f"{STATE_VERSION} {torch.__version__}".encode())
+    digest = hashlib.sha256(f"{STATE_VERSION} {version('torch')}".encode())
     arrays: list[NDArray[Any]] = [patients.crops, patients.target.time_days]
     for array in (*arrays, patients.target.event, patients.fold_of):
         digest.update(f"{array.dtype} {array.shape}".encode())

@@ -68,7 +68,7 @@ class SearchRuns:
         self.on_end(trial)
 
     def _backbone_run(self, row: BackboneRow) -> str:
-        run = self._parent_run(row.backbone)
+        run = self._parent_run(row.backbone, **_row_params(row))
         self._tracking.log_metrics(run, _row_metrics(row))
         self._tracking.set_tags(
             run,
@@ -83,13 +83,13 @@ class SearchRuns:
     def _trial_key(self, configuration: Configuration) -> str:
         return f"{self._study_key}/{configuration.key}"
 
-    def _parent_run(self, backbone: str) -> str:
-        if backbone not in self._runs:
+    def _parent_run(self, backbone: str, **params: object) -> str:
+        if backbone not in self._runs or params:
             self._runs[backbone] = self._tracking.child_run(
                 self._study_run,
                 f"{self._study_key}/{backbone}",
                 name=backbone,
-                params={"backbone": backbone},
+                params={"backbone": backbone, **params},
                 tags={"armwise.level": "backbone"},
             )
         return self._runs[backbone]
@@ -117,6 +117,12 @@ def _epoch_metrics(metrics: EpochMetrics) -> dict[str, float | None]:
     return named
 
 
+def _row_params(row: BackboneRow) -> dict[str, object]:
+    """What the comparison page sets beside the figures: the best configuration and its cost."""
+    best = row.configuration.model_dump(exclude={"backbone"})
+    return {**best, "multiply_adds": row.multiply_adds, "epochs": row.epochs_done}
+
+
 def _row_metrics(row: BackboneRow) -> dict[str, float]:
     rows = [
         ("mean_of_arms", _NETWORK, "tuning_target", row.tuning_target),
@@ -129,7 +135,7 @@ def _row_metrics(row: BackboneRow) -> dict[str, float]:
     rows += [
         (arm.value, _NETWORK, "auc_cd", estimate) for arm, estimate in row.within_arm_auc.items()
     ]
-    metrics: dict[str, float] = {"multiply_adds": float(row.multiply_adds)}
+    metrics: dict[str, float] = {}
     for group, model, estimator, estimate in rows:
         name = metric_name("oof", group, model, estimator, estimate.horizon_days)
         metrics |= estimate_metrics(name, estimate)
