@@ -206,7 +206,7 @@ def _too_many(
     more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
     return [
         f"{len(named)} patients are in quarantine, the protocol allows "
-        f"{section.max_quarantined}: {', '.join(named[:_SHOWN])}{more}"
+        f"{section.max_quarantined} (cohort.max_quarantined): {', '.join(named[:_SHOWN])}{more}"
     ]
 
 

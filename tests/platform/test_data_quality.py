@@ -123,7 +123,10 @@ def test_too_many_in_quarantine_stop_the_flow_with_everyone_named():
     report = gate(table)
 
     assert not report.passed
-    assert "4 patients are in quarantine, the protocol allows 3: P001 (" in report.stopped_by[0]
+    assert (
+        "4 patients are in quarantine, the protocol allows 3 (cohort.max_quarantined): P001 ("
+        in report.stopped_by[0]
+    )
 
 
 def test_an_empty_table_stops_the_flow():
