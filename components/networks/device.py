@@ -1,7 +1,9 @@
 """Where networks run, with how many threads, and in which precision."""
 
+import contextlib
 import ctypes
 import gc
+from collections.abc import Iterator
 
 import torch
 
@@ -24,13 +26,23 @@ def bfloat16_pays(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def prepare_thread(n_threads: int) -> None:
-    """Settings of the calling thread for training: equal numbers for equal thread counts."""
+@contextlib.contextmanager
+def training_thread(n_threads: int) -> Iterator[None]:
+    """Settings of the calling thread while it trains: equal numbers for equal thread counts.
+
+    They end with the block: statistics that follow in the same thread count on IEEE arithmetic.
+    """
+    before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     # Denormal numbers cost a hundred times a normal one's time and change no result that is shown.
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(before)
 
 
 def release_memory() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from components.networks.backbones import backbone_of
 from components.networks.bundle import CARD_FILE, WEIGHTS_FILE
-from components.networks.device import prepare_thread
+from components.networks.device import training_thread
 from components.networks.features import Predictions, predict
 from components.networks.labels import lesson
 from components.networks.records import Configuration, NetworkCard, TrialResult
@@ -48,18 +48,18 @@ def refit(
         UsageError: The ImageNet file is missing.
         IntegrityError: The ImageNet file is not what it should be.
     """
-    prepare_thread(plan.n_threads)
     everyone = lesson(
         patients.target,
         patients.arms,
         seen=np.ones(patients.target.n, dtype=np.bool_),
         section=label,
     )
-    learner = start_learner(f"{configuration.key} refit", configuration, everyone, plan=plan)
-    source = Crops(patients.crops, torch.device(plan.device))
     loss = math.nan
-    for _ in range(plan.total_epochs):
-        loss = train_epoch(learner, configuration, source, plan=plan)
+    with training_thread(plan.n_threads):
+        learner = start_learner(f"{configuration.key} refit", configuration, everyone, plan=plan)
+        source = Crops(patients.crops, torch.device(plan.device))
+        for _ in range(plan.total_epochs):
+            loss = train_epoch(learner, configuration, source, plan=plan)
     save_network(learner.network, folder / WEIGHTS_FILE)
     digest = ArtifactRef.of(folder / WEIGHTS_FILE).sha256
     row = backbone_of(configuration.backbone)

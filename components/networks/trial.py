@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from components.errors import IntegrityError
 from components.networks.crossvalidation import CrossValidation, start_crossvalidation
-from components.networks.device import prepare_thread, release_memory
+from components.networks.device import release_memory, training_thread
 from components.networks.labels import Lesson
 from components.networks.records import Configuration, EpochMetrics, TrialResult, TuningPlan
 from components.networks.training import Crops, TrainingPlan
@@ -88,7 +88,6 @@ def run_trial(
         UsageError: An ImageNet file is missing.
         IntegrityError: An ImageNet file is not what it should be.
     """
-    prepare_thread(task.plan.n_threads)
     release_memory()
     folder = trial_folder(task.folder, configuration)
     state = read_state(folder)
@@ -96,12 +95,13 @@ def run_trial(
         report(state.history)
         if state.epochs_done >= task.rungs[-1]:
             return
-    run, history = _resume(configuration, task, folder, state)
-    try:
-        _train_on(run, history, task, folder=folder, report=report)
-    finally:
-        # A trial is paused by an exception, and whoever keeps its traceback keeps this frame.
-        run.learners = ()
+    with training_thread(task.plan.n_threads):
+        run, history = _resume(configuration, task, folder, state)
+        try:
+            _train_on(run, history, task, folder=folder, report=report)
+        finally:
+            # A trial is paused by an exception, and whoever keeps its traceback keeps this frame.
+            run.learners = ()
 
 
 def _train_on(

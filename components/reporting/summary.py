@@ -57,6 +57,7 @@ def render_summary(content: SummaryContent) -> Group:
     lines += [Text(content.title, style="bold"), _cohort(content), Text()]
     lines += [_backbones(content.choice), Text(), _models(content.arms), Text()]
     lines += _decision(content.decision)
+    lines += _quarantined(content)
     lines += _adaptations(content)
     lines += [Text(), _pairs(content.places), Text(), _pairs(content.commands, style="cyan")]
     spent, platforms = seconds_text(content.seconds), seconds_text(content.platform_seconds)
@@ -134,6 +135,14 @@ def _value(estimate: Estimate) -> str:
 def _decision(decision: Decision) -> list[RenderableType]:
     heading = Text("Promotion: ").append(decision.verdict, _VERDICT_STYLES[decision.verdict])
     return [heading, *(Padding(Text(reason), (0, 0, 0, 2)) for reason in decision.reasons)]
+
+
+def _quarantined(content: SummaryContent) -> list[RenderableType]:
+    if not content.quarantined:
+        return []
+    heading = Text(f"Quarantined: {count_text(len(content.quarantined), 'patient')}")
+    lines = [Text(f"{one.patient_id}: {one.reason}") for one in content.quarantined]
+    return [heading, *(Padding(line, (0, 0, 0, 2)) for line in lines)]
 
 
 def _adaptations(content: SummaryContent) -> list[RenderableType]:

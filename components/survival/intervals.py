@@ -1,7 +1,7 @@
 """Estimates with Wald and Wilson intervals."""
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from components.study.results import Estimate
 from components.survival.target import FloatArray, SurvivalTarget
@@ -18,7 +18,7 @@ def wald_estimate(
     bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> Estimate:
     """An estimate with a Wald interval cut off at what the figure can be."""
-    half = float(norm.ppf((1 + level) / 2)) * std_error
+    half = float(ndtri((1 + level) / 2)) * std_error
     return Estimate(
         value=float(value),
         lower=max(float(value) - half, bounds[0]),
@@ -70,7 +70,7 @@ def wilson_estimate(
     """
     share = float(np.average(hits, weights=weights))
     size = float(weights.sum() ** 2 / np.sum(weights**2))
-    z = float(norm.ppf((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2))
     center = (share + z**2 / (2 * size)) / (1 + z**2 / size)
     half = z / (1 + z**2 / size) * np.sqrt(share * (1 - share) / size + z**2 / (4 * size**2))
     return Estimate(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from lifelines.statistics import multivariate_logrank_test
 from numpy.typing import ArrayLike
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from components.errors import DataError
 from components.study.results import Estimate, Record
@@ -65,7 +65,7 @@ def kaplan_meier(target: SurvivalTarget, *, level: float = 0.95) -> KaplanMeier:
     variance = np.zeros(times.size)
     variance[alive] = n_events[alive] / (n_at_risk[alive] * survivors[alive])
     std_error = np.sqrt(np.cumsum(variance))
-    half = norm.ppf((1 + level) / 2) * std_error
+    half = ndtri((1 + level) / 2) * std_error
     lower, upper = survival * np.exp(-half), np.minimum(survival * np.exp(half), 1.0)
     if not alive[-1]:
         lower[-1] = lower[-2] if times.size > 1 else 0.0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from components.errors import FitFailed, NoEventsInArm
 from components.survival.risk_sets import RiskSets, risk_sets
@@ -107,7 +107,7 @@ def univariate_screen(
         coefficient[columns] = scaled / scale
         std_error[columns] = 1.0 / np.sqrt(information) / scale
     wald = coefficient / std_error
-    return UnivariateScreen(coefficient, std_error, wald, 2.0 * norm.sf(np.abs(wald)))
+    return UnivariateScreen(coefficient, std_error, wald, 2.0 * ndtr(-np.abs(wald)))
 
 
 @dataclass(frozen=True, eq=False)

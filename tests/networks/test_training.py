@@ -6,6 +6,7 @@ import torch
 
 from components.networks.configurations import draw_configurations
 from components.networks.crossvalidation import start_crossvalidation
+from components.networks.device import training_thread
 from components.networks.features import predict
 from components.networks.labels import Lesson, fold_lessons, lesson
 from components.networks.records import Configuration
@@ -199,3 +200,13 @@ def test_configurations_are_drawn_in_range_and_alone(search, backbone):
     assert len({c.learning_rate for c in drawn}) == 4
     assert drawn[:2] == draw_configurations(search, backbone, 5)
     assert drawn != draw_configurations(search, both, 6)
+
+
+def test_training_leaves_the_thread_to_ieee_arithmetic():
+    smallest = np.array([5e-324])
+    with training_thread(1):
+        pass
+    assert smallest[0] * 1.0 > 0
+    with pytest.raises(RuntimeError), training_thread(1):
+        raise RuntimeError
+    assert smallest[0] * 1.0 > 0
