@@ -1,6 +1,8 @@
 """The end of a retraining: report, summary, record."""
 
 import io
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from components.networks.records import SearchResult
-from components.platform.model_version import RECOMMENDER
+from components.platform.model_version import RECOMMENDER, nomogram_name
 from components.promotion.records import Decision
 from components.reporting.records import Provenance
 from components.reporting.summary import SummaryContent, render_summary
@@ -123,8 +125,9 @@ def _summary(run: Retraining, comparison: str, *, seconds: float) -> str:
         commands=_commands(run),
     )
     console = Console(file=io.StringIO(), record=True, width=_SUMMARY_WIDTH, highlight=False)
-    console.print(render_summary(content))
-    return console.export_text()
+    console.print(render_summary(content), crop=False)
+    lines = console.export_text().splitlines()
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _places(run: Retraining, comparison: str) -> dict[str, str]:
@@ -145,16 +148,31 @@ def _address(run: Retraining, page: str) -> str:
 
 
 def _commands(run: Retraining) -> dict[str, str]:
+    """What to type next, in the study's folder."""
     versions = run.results["publish"]["versions"]
     promoted = run.results["publish"]["decision"]["verdict"] == "promote"
-    commands = {"MLflow UI": "make ui"}
-    for name, version in versions.items():
-        if "nomogram" in name:
-            which = "@champion" if promoted else f"/{version}"
-            commands[f"Serve {name}"] = f"armwise serve models:/{name}{which}"
-    which = "@champion" if promoted else f"/{versions[RECOMMENDER]}"
-    commands["Serve both arms"] = f"armwise serve models:/{RECOMMENDER}{which}"
+    models = {
+        name: f"models:/{name}{'@champion' if promoted else f'/{version}'}"
+        for name, version in versions.items()
+    }
+    own, mlflow = _program("armwise"), _program("mlflow")
+    commands = {"MLflow UI": f"{own} ui", "Serve both arms": f"{own} serve {models[RECOMMENDER]}"}
+    for arm in arms_of(run):
+        model = models[nomogram_name(arm)]
+        commands[f"Serve {arm.label}"] = f"{own} serve {model}"
+        commands[f"  with MLflow alone, {arm.label}"] = (
+            f"MLFLOW_TRACKING_URI={run.settings.mlflow_uri} {mlflow} models serve -m {model} "
+            "--env-manager local"
+        )
     return commands
+
+
+def _program(name: str) -> str:
+    """How a program of this environment is called from where the user is."""
+    if shutil.which(name):
+        return name
+    path = Path(sys.executable).with_name(name)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _files(run: Retraining) -> list[ArtifactRef]:

@@ -183,9 +183,9 @@ def served(smoke_study, record):
     port = free_port()
     version = record["versions"]["armwise-nomogram-hepatectomy"]
     model = f"models:/armwise-nomogram-hepatectomy/{version}"
-    assert f"armwise serve {model}" in " ".join(smoke_study.output.split()).replace(
-        "@champion", f"/{version}"
-    )
+    output = smoke_study.output.replace("@champion", f"/{version}")
+    assert f"armwise serve {model}" in output
+    assert f"models serve -m {model} --env-manager local" in output
     server = subprocess.Popen(
         [Path(sys.executable).with_name("armwise"), "serve", model, "--port", str(port)],
         cwd=smoke_study.folder,
