@@ -9,15 +9,15 @@ from flows.keys import digest, step_key
 
 @dataclass(frozen=True)
 class Step:
-    """A step: where its code is, what it builds on, which sections of the protocol it reads.
+    """A step: where its code is, what it builds on, which parts of the protocol it reads.
 
-    `sections` None stands for all: the step writes down the hash of the whole protocol.
+    `parts` None stands for all: the step writes down the hash of the whole protocol.
     """
 
     name: str
     title: str
     after: tuple[str, ...]
-    sections: tuple[str, ...] | None
+    parts: tuple[str, ...] | None
 
     @property
     def module(self) -> str:
@@ -26,13 +26,21 @@ class Step:
 
 
 STEPS = (
-    Step("validation", "Validation", (), ("study", "cohort", "clinical")),
+    Step("validation", "Validation", (), ("study", "cohort", "clinical.predictors")),
     Step("crops", "ROI crops", ("validation",), ("imaging",)),
     Step(
         "cohort",
         "Cohort, label, split",
         ("validation", "crops"),
-        ("profile", "study", "cohort", "eligibility", "split", "label", "clinical", "search"),
+        (
+            "study",
+            "cohort",
+            "eligibility",
+            "split",
+            "label",
+            "clinical.predictors",
+            "search.folds",
+        ),
     ),
     Step(
         "search",
@@ -81,7 +89,7 @@ def make_plan(protocol: Protocol, data_md5: str, *, place: str) -> Plan:
         inputs = [data_md5, *(keys[name] for name in step.after)]
         extra = [place] if step.name in {"publish", "report"} else []
         keys[step.name] = step_key(
-            step.module, protocol=protocol.hash(step.sections), inputs=inputs, extra=extra
+            step.module, protocol=protocol.hash(step.parts), inputs=inputs, extra=extra
         )
     whole = digest(keys, protocol.hash(), data_md5, place)
     return Plan(protocol=protocol, data_md5=data_md5, keys=keys, key=whole)

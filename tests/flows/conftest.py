@@ -55,7 +55,7 @@ def spoil(data: Path) -> dict[str, str]:
         nothing.SetMetaData(key, roi.GetMetaData(key))
     sitk.WriteImage(nothing, path, useCompression=True)
     return {
-        twice: "more than one row",
+        twice: "more than once",
         negative: "os_days",
         foreign: "arm",
         imageless: "portal",

@@ -26,6 +26,10 @@ def test_a_change_reaches_the_steps_after_it_and_no_others(protocol):
     before = make_plan(protocol, "abc.dir", place="here")
     after = make_plan(changed(protocol, "signature", cv_repeats=7), "abc.dir", place="here")
     assert differing(before, after) == {"signature", "arms", "nomograms", "publish", "report"}
+    after = make_plan(
+        changed(protocol, "clinical", ridge_penalties=(1.0,)), "abc.dir", place="here"
+    )
+    assert differing(before, after) == {"arms", "nomograms", "publish", "report"}
     after = make_plan(changed(protocol, "report", funding="A fund."), "abc.dir", place="here")
     assert differing(before, after) == {"publish", "report"}
     assert before.key != after.key
@@ -69,7 +73,7 @@ def test_a_key_follows_the_source_of_what_is_imported(tmp_path, monkeypatch):
         keys.source_hash.cache_clear()
 
 
-def test_every_step_has_a_module_and_known_sections(protocol):
+def test_every_step_has_a_module_and_known_parts_of_the_protocol(protocol):
     for step in STEPS:
         assert keys._file_of(step.module) is not None
-        assert all(hasattr(protocol, section) for section in step.sections or ())
+        assert protocol.hash(step.parts)

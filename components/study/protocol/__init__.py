@@ -3,8 +3,10 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import reduce
+from operator import getitem
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import ValidationError, model_validator
@@ -74,9 +76,14 @@ class Protocol(Section):
             raise ValueError(msg)
         return self
 
-    def hash(self, sections: Sequence[str] | None = None) -> str:
-        """The first 16 digits of the SHA-256 of the protocol, or of some of its sections."""
-        content = self.model_dump(mode="json", include=set(sections) if sections else None)
+    def hash(self, parts: Sequence[str] | None = None) -> str:
+        """The first 16 digits of the SHA-256 of the protocol, or of some parts of it.
+
+        A part is a section, such as `search`, or one of its fields, such as `search.folds`.
+        """
+        content: Any = self.model_dump(mode="json")
+        if parts is not None:
+            content = {part: reduce(getitem, part.split("."), content) for part in parts}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
