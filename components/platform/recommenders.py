@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-import mlflow.artifacts
 from mlflow.exceptions import MlflowException
 
 from components.errors import IntegrityError
+from components.platform.champion import CHAMPION
+from components.platform.mlflow_library import mlflow
 from components.platform.model_version import RECOMMENDER
 from components.platform.tracking import Tracking
 
@@ -17,8 +18,7 @@ def fetch_content(tracking: Tracking, version: str, *, folder: Path) -> Path:
         IntegrityError: The version or its files are gone.
     """
     try:
-        found = tracking.client.get_model_version(RECOMMENDER, version)
-        uri = f"models:/{found.model_id}/artifacts/content"
+        uri = f"models:/{RECOMMENDER}/{version}/artifacts/content"
         path = mlflow.artifacts.download_artifacts(
             uri, dst_path=str(folder), tracking_uri=tracking.uri
         )
@@ -41,9 +41,11 @@ def recommender_to_serve(tracking: Tracking) -> tuple[str, str]:
     """
     client = tracking.client
     try:
-        found = client.get_model_version_by_alias(RECOMMENDER, "champion")
-        uri = f"models:/{RECOMMENDER}@champion"
-        return uri, f"Serving the champion, version {found.version}."
+        found = client.get_model_version_by_alias(RECOMMENDER, CHAMPION)
+        return (
+            f"models:/{RECOMMENDER}@{CHAMPION}",
+            f"Serving the champion, version {found.version}.",
+        )
     except MlflowException:
         versions = client.search_model_versions(f"name = '{RECOMMENDER}'")
     if not versions:
