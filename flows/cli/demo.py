@@ -27,7 +27,6 @@ def demo(
     prepare_environment(settings)
 
     from components.intake.demo import DEMO_SIZES, write_demo
-
     from components.platform.data_version import init_study
     from components.study.vocabulary import TreatmentArm
     from flows.tasks.data import demo_split
