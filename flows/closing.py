@@ -160,9 +160,11 @@ def _commands(run: Retraining) -> dict[str, str]:
     for arm in arms_of(run):
         model = models[nomogram_name(arm)]
         commands[f"Serve {arm.label}"] = f"{own} serve {model}"
+        # MLflow looks for its web server on the PATH.
+        path = "" if mlflow == "mlflow" else f"PATH={Path(mlflow).parent}:$PATH "
         commands[f"  with MLflow alone, {arm.label}"] = (
-            f"MLFLOW_TRACKING_URI={run.settings.mlflow_uri} {mlflow} models serve -m {model} "
-            "--env-manager local"
+            f"{path}MLFLOW_TRACKING_URI={run.settings.mlflow_uri} mlflow models serve -m {model} "
+            f"--env-manager local -p {run.settings.serving_port}"
         )
     return commands
 

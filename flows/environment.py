@@ -25,7 +25,9 @@ def prepare_environment(settings: Settings) -> None:
     What the user has set stays as it is.
     """
     home = settings.home_path
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(
+        mode=0o700, parents=True, exist_ok=True
+    )  # others on the machine have no business here
     own = {
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_LOCAL_STORAGE_PATH": str(home / "results"),

@@ -23,7 +23,7 @@ from flows.lineage import commit_of_code
 from flows.plan import Plan, make_plan
 from flows.settings import Settings
 from flows.tasks.data import resolve_data
-from flows.terminal import current_display
+from flows.terminal import current_display, leave_stopped
 
 
 @flow(name="retrain", persist_result=False)
@@ -105,5 +105,9 @@ def _give_up(run: Retraining, error: BaseException) -> None:
     """Closes the run with the reason; only messages raised on purpose are free of patient data."""
     stopped = isinstance(error, KeyboardInterrupt)
     reason = str(error) if isinstance(error, ArmwiseError) else type(error).__name__
+    status = "KILLED" if stopped else "FAILED"
     run.tracking.set_tags(run.run_id, {"armwise.stopped_by": reason[:5000]})
-    run.tracking.finish(run.run_id, "KILLED" if stopped else "FAILED")
+    run.tracking.finish_children(run.plan.keys["search"], status)
+    run.tracking.finish(run.run_id, status)
+    if stopped:
+        leave_stopped()

@@ -7,11 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 _SECONDS_BETWEEN_LINES = 15.0
+_STOPPED = 130
+"""Exit code of a command that was stopped by its user, as shells count it."""
 
 
 @contextmanager
@@ -152,3 +155,15 @@ def log_to_file_only() -> None:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each of Prefect's requests
+
+
+def leave_stopped() -> NoReturn:
+    """Ends the process after Ctrl+C, once everything of ours is closed.
+
+    Prefect's server has got the same signal and is gone; Prefect itself would go on asking it for
+    minutes.
+    """
+    current_display().console.print(
+        "Stopped. What is done is kept: the same command goes on where it stopped."
+    )
+    os._exit(_STOPPED)

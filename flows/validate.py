@@ -1,4 +1,4 @@
-"""The flow `validate`: data version and validation gate alone."""
+"""The flow `validate`: data version, validation gate and crops alone."""
 
 from pathlib import Path
 from typing import Any
@@ -6,11 +6,13 @@ from typing import Any
 from prefect import flow
 
 from components.cohort.dataset import Dataset
+from components.platform.data_version import file_md5s
 from components.study.protocol import read_protocol
 from flows.environment import prepare_environment
 from flows.plan import make_plan
 from flows.settings import Settings
 from flows.steps import run_step
+from flows.tasks.crops import crop_rois
 from flows.tasks.data import resolve_data
 from flows.tasks.validation import require_passed, validate_data
 
@@ -40,4 +42,15 @@ def validate(protocol: str = "demo", study_dir: str = ".") -> dict[str, Any]:
         folder=plan.folder(settings.home_path, "validation"),
     )
     require_passed(result)
-    return result
+    held = {entry["patient_id"] for entry in result["quarantined"]}
+    crops, _ = run_step(
+        crop_rois,
+        name="crops",
+        key=plan.keys["crops"],
+        dataset=Dataset(settings.data_path),
+        section=chosen.imaging,
+        patient_ids=[patient for patient in result["patients"] if patient not in held],
+        file_md5s=file_md5s(settings.study_path),
+        folder=settings.home_path / "crops",
+    )
+    return {"quarantined": [*result["quarantined"], *crops["quarantined"]], "docs": result["docs"]}

@@ -72,7 +72,7 @@ def _adaptation(
     done = (
         "the arm is left out of the tuning target"
         if figure is None
-        else f"Uno's C up to {figure.horizon_days:.0f} days in this arm"
+        else f"Uno's C up to {figure.horizon_days:.0f} days within the {arm.label} arm"
     )
     return Adaptation(
         step="search",

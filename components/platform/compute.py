@@ -24,6 +24,8 @@ _QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    # Tune's own handler ends a search on Ctrl+C as if it were complete.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
     # Ray warns of a change to come unless one of the two behaviors is asked for.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }

@@ -26,8 +26,15 @@ from components.networks.labels import fold_lessons
 from components.networks.records import Configuration, EpochMetrics, SearchResult, TrialResult
 from components.networks.training import plan_training, precision_adaptations
 from components.networks.training_set import TrainingSet
-from components.networks.trial import SearchTask, run_trial, settle_trial
+from components.networks.trial import (
+    SearchTask,
+    read_state,
+    run_trial,
+    settle_trial,
+    trial_folder,
+)
 from components.networks.tuning import plan_tuning
+from components.platform.halving import TrialRow, standing
 from components.platform.halving_scheduler import GroupHalving, Relay
 from components.study.protocol.backbone import BackboneSection
 from components.study.protocol.evaluation import EvaluationSection
@@ -97,6 +104,7 @@ def run_search(
         folder=storage.resolve() / _fingerprint(patients, texts),
     )
     _tune(task, configurations, search=search, listener=listener)
+    _require_complete(task, configurations, search)
     return SearchResult(
         trials=tuple(_settle(task, configuration) for configuration in configurations),
         patient_ids=patients.patient_ids,
@@ -127,6 +135,31 @@ def _fingerprint(patients: TrainingSet, texts: Sequence[str]) -> str:
         digest.update(np.ascontiguousarray(array).tobytes())
     digest.update("\n".join([*map(str, patients.arms), *patients.patient_ids, *texts]).encode())
     return digest.hexdigest()[:16]
+
+
+def _require_complete(
+    task: SearchTask, configurations: Sequence[Configuration], search: SearchSection
+) -> None:
+    """Refuses a search that ended before halving was through with it.
+
+    Raises:
+        PlatformError: A trial that is not out has not reached the last rung.
+    """
+    rows = []
+    for found in configurations:
+        state = read_state(trial_folder(task.folder, found))
+        targets = tuple(epoch.tuning_target for epoch in state.history) if state else ()
+        rows.append(TrialRow(found.key, found.backbone, found.number, targets))
+    due = standing(rows, rungs=search.rungs, reduction=search.reduction)
+    short = [
+        row.key for row in rows if not due[row.key].is_out and len(row.targets) < due[row.key].until
+    ]
+    if short:
+        msg = (
+            f"the search ended before {', '.join(short)} had been trained to the end; what the "
+            "trials have reached is kept: run it again"
+        )
+        raise PlatformError(msg)
 
 
 def _settle(task: SearchTask, configuration: Configuration) -> TrialResult:

@@ -22,6 +22,9 @@ MlflowException = mlflow.exceptions.MlflowException
 KEY_TAG = "armwise.key"
 """Tag by which a run is found again."""
 
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+"""The UI then shows runs and models first."""
+
 METRICS_PER_CALL = 1000
 """MLflow's limit of one `log_batch` call."""
 
@@ -67,7 +70,7 @@ class Tracking:
         if found is not None:
             return str(found.experiment_id)
         location = artifact_root.resolve().as_uri() if artifact_root else None
-        return str(self.client.create_experiment(self.experiment, artifact_location=location))
+        return str(self.client.create_experiment(self.experiment, location, tags=_EXPERIMENT_TAGS))
 
     def study_run(self, key: str, *, name: str, tags: Mapping[str, str]) -> str:
         """The id of the run of a key: found again and reopened unless finished, else a new one."""
@@ -187,6 +190,15 @@ class Tracking:
     def finish(self, run_id: str, status: str = "FINISHED") -> None:
         """End a run as FINISHED, FAILED or KILLED."""
         self.client.set_terminated(run_id, status)
+
+    def finish_children(self, key: str, status: str) -> None:
+        """End the runs below a key (`<key>/...`) that are still RUNNING."""
+        found = self.client.search_runs(
+            [self.experiment_id],
+            filter_string=f"tags.`{KEY_TAG}` LIKE '{key}/%' and attributes.status = 'RUNNING'",
+        )
+        for run in found:
+            self.finish(run.info.run_id, status)
 
     def run_url(self, run_id: str) -> str:
         """The run's address on a server, or its path in the UI of an embedded store."""

@@ -8,13 +8,15 @@ from components.study.protocol import PromotionSection
 from components.study.results import Estimate
 from components.study.vocabulary import TreatmentArm
 
+_C = "Uno's C"
+
 
 def discrimination(arm: TreatmentArm, c: Estimate, section: PromotionSection) -> Finding:
     """A first champion discriminates: the lower limit of C is above the bound."""
     bound = section.first_minimum_c_lower
     if c.value is None or c.lower is None or c.upper is None:
-        return _not_estimable(arm, "C", c)
-    asked = f"{_figure(arm, 'C', c)}; its lower limit has to be above {bound:g}"
+        return _not_estimable(arm, _C, c)
+    asked = f"{_figure(arm, _C, c)}; its lower limit has to be above {bound:g}"
     if c.lower > bound:
         return Finding(verdict="promote", reason=f"{asked}, and it is.")
     if c.upper < bound:

@@ -215,6 +215,9 @@ def _bytes(column: str, value: Any) -> bytes:
 
 def _answer_rows(table: pd.DataFrame, answer: Any) -> list[dict[str, Any]]:
     """The answer to each row; a refusal names rows by number and quotes nothing."""
+    if table.empty:
+        msg = "expected at least one patient with some predictors, came none"
+        raise InputRefused(msg)
     answers, refused = [], []
     for number, row in enumerate(table.to_dict(orient="records"), start=1):
         try:

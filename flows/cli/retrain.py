@@ -65,7 +65,7 @@ def _run(settings: Settings, console: Console) -> None:
 
 
 def validate(protocol: ProtocolName = None, study_dir: StudyDir = None) -> None:
-    """Data version and validation gate alone: what would be quarantined, and why."""
+    """Data version, validation gate and crops alone: who would be quarantined, and why."""
     settings = settings_of(protocol=protocol, study_dir=study_dir)
     prepare_environment(settings)
     console = Console(highlight=False)
@@ -79,6 +79,6 @@ def validate(protocol: ProtocolName = None, study_dir: StudyDir = None) -> None:
     for entry in report["quarantined"]:
         console.print(f"  quarantined  {entry['patient_id']}: {entry['reason']}", markup=False)
     console.print(
-        f"{len(report['quarantined'])} patients quarantined. Data Docs: {report['docs_page']}",
+        f"{len(report['quarantined'])} patients quarantined. Data Docs: {report['docs']}",
         markup=False,
     )

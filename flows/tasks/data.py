@@ -35,6 +35,11 @@ def resolve_data(study_dir: Path, *, workers: int) -> DataVersion:
 
         with current_display().platform("DVC"):
             version = resolve(study_dir, make_again=make_again, demo_md5=DEMO_MD5)
+        if version.adaptation is not None:
+            current_display().console.print(
+                f"    {version.adaptation.why}: data.dvc now records {version.md5}. To go back: "
+                "git checkout data.dvc && rm -rf data"
+            )
         progress.note = f"{version.md5[:12]}, {version.n_files} files ({version.source})"
     return version
 
