@@ -6,7 +6,7 @@ import sqlite3
 import pandas as pd
 import pytest
 
-from tests.flows.conftest import armwise
+from tests.flows.conftest import armwise, spoil
 
 pytestmark = pytest.mark.slow
 
@@ -58,3 +58,13 @@ def test_a_protocol_with_an_unknown_key_is_refused(study):
     assert done.returncode == 2
     assert "studie" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_validate_says_who_would_be_quarantined_and_why(study):
+    bad = spoil(study / "data")
+    done = armwise("validate", "--protocol", "smoke", study=study)
+    assert done.returncode == 0, done.stderr
+    for patient, word in bad.items():
+        (line,) = [line for line in done.stdout.splitlines() if f"quarantined  {patient}" in line]
+        assert word in line
+    assert "Data Docs" in done.stdout
