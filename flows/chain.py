@@ -4,7 +4,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from components.arms.metrics import evaluation_metrics
 from components.networks.records import BackboneChoice, SearchResult
@@ -14,10 +13,8 @@ from components.platform.registry import Lineage
 from components.reporting.model_card import Lineage as CardLineage
 from components.reporting.records import DataSummary
 from components.study.results import estimate_metrics, metric_name
-from components.study.vocabulary import TreatmentArm
 from flows.context import Retraining
 from flows.lineage import package_version
-from flows.steps import Result
 from flows.tasks.arms import fit_arms, read_arms
 from flows.tasks.cohort import prepare_cohort, read_cohort
 from flows.tasks.crops import crop_rois
@@ -46,9 +43,8 @@ def data_steps(run: Retraining) -> None:
         protocol=run.protocol,
         folder=run.folder("validation"),
     )
-    _log(
-        lambda: run.tracking.log_folder(run.run_id, Path(validation["docs"]), folder="data_docs"),
-    )
+    with current_display().platform("MLflow"):
+        run.tracking.log_folder(run.run_id, Path(validation["docs"]), folder="data_docs")
     require_passed(validation)
     held = {entry.patient_id for entry in run.quarantined()}
     run.run(
@@ -71,15 +67,14 @@ def data_steps(run: Retraining) -> None:
         folder=run.folder("cohort"),
     )
     table = read_cohort(cohort)
-    _log(
-        lambda: run.tracking.log_data(
+    with current_display().platform("MLflow"):
+        run.tracking.log_data(
             run.run_id,
             list(table.columns),
             data_md5=run.data.md5,
             source=str(run.settings.study_path / "data.dvc"),
             n_patients=len(table),
         )
-    )
 
 
 def network_steps(run: Retraining, session: Session) -> str:
@@ -144,7 +139,9 @@ def model_steps(run: Retraining) -> None:
     """Models of the arms, nomograms, registry and promotion."""
     cohort, signature = run.results["cohort"], run.results["signature"]
     arms = run.run("arms", fit_arms, cohort=cohort, signature=signature, protocol=run.protocol)
-    _log(lambda: _log_arms(run, arms))
+    with current_display().platform("MLflow"):
+        for models in read_arms(arms).values():
+            run.tracking.log_metrics(run.run_id, evaluation_metrics(models))
     nomograms = run.run(
         "nomograms",
         draw_nomograms,
@@ -155,9 +152,8 @@ def model_steps(run: Retraining) -> None:
         origin=run.origin,
         folder=run.folder("nomograms"),
     )
-    _log(
-        lambda: run.tracking.log_folder(run.run_id, run.folder("nomograms"), folder="nomograms"),
-    )
+    with current_display().platform("MLflow"):
+        run.tracking.log_folder(run.run_id, run.folder("nomograms"), folder="nomograms")
     run.run(
         "publish",
         publish,
@@ -176,16 +172,6 @@ def model_steps(run: Retraining) -> None:
         card_lineage=_card_lineage(run),
         on_test_reading=run.note_test_reading,
     )
-
-
-def _log_arms(run: Retraining, arms: Result) -> None:
-    for models in read_arms(arms).values():
-        run.tracking.log_metrics(run.run_id, evaluation_metrics(models))
-
-
-def _log(write: Callable[[], Any]) -> None:
-    with current_display().platform("MLflow"):
-        write()
 
 
 def lineage(run: Retraining) -> Lineage:
@@ -225,8 +211,3 @@ def data_summary(run: Retraining) -> DataSummary:
         source=run.data.source,
         split_hash=run.results["cohort"]["split_hash"],
     )
-
-
-def arms_of(run: Retraining) -> tuple[TreatmentArm, ...]:
-    """The arms studied, in the protocol's order."""
-    return run.protocol.study.arms

@@ -15,7 +15,7 @@ from components.promotion.records import Decision
 from components.reporting.records import Provenance
 from components.reporting.summary import SummaryContent, render_summary
 from components.study.results import ArtifactRef
-from flows.chain import arms_of, data_summary
+from flows.chain import data_summary
 from flows.context import Retraining
 from flows.lineage import machine, package_version, software
 from flows.readings import readings_of
@@ -112,7 +112,7 @@ def _summary(run: Retraining, comparison: str, *, seconds: float) -> str:
     content = SummaryContent(
         title=run.protocol.study.title,
         data=data_summary(run),
-        parts=part_counts(read_cohort(run.results["cohort"]), arms_of(run)),
+        parts=part_counts(read_cohort(run.results["cohort"]), run.protocol.study.arms),
         choice=choice,
         arms=tuple(read_arms(run.results["arms"]).values()),
         signature_is_null=run.results["signature"]["is_null"],
@@ -134,7 +134,10 @@ def _places(run: Retraining, comparison: str) -> dict[str, str]:
     drawn = run.results["nomograms"]["nomograms"]
     return {
         "Report": run.results["report"]["report"]["path"],
-        **{f"Nomogram, {arm.label}": drawn[arm.value]["svg"]["path"] for arm in arms_of(run)},
+        **{
+            f"Nomogram, {arm.label}": drawn[arm.value]["svg"]["path"]
+            for arm in run.protocol.study.arms
+        },
         "Data Docs": run.results["validation"]["docs"],
         "MLflow run": _address(run, run.tracking.run_url(run.run_id)),
         "Backbones compared": _address(run, comparison),
@@ -157,7 +160,7 @@ def _commands(run: Retraining) -> dict[str, str]:
     }
     own, mlflow = _program("armwise"), _program("mlflow")
     commands = {"MLflow UI": f"{own} ui", "Serve both arms": f"{own} serve {models[RECOMMENDER]}"}
-    for arm in arms_of(run):
+    for arm in run.protocol.study.arms:
         model = models[nomogram_name(arm)]
         commands[f"Serve {arm.label}"] = f"{own} serve {model}"
         # MLflow looks for its web server on the PATH.
