@@ -13,7 +13,7 @@ from components.platform.registry import Lineage
 from components.reporting.model_card import Lineage as CardLineage
 from components.reporting.records import DataSummary
 from components.study.results import estimate_metrics, metric_name
-from flows.context import Retraining
+from flows.context import StudyRun
 from flows.lineage import package_version
 from flows.tasks.arms import fit_arms, read_arms
 from flows.tasks.cohort import prepare_cohort, read_cohort
@@ -30,7 +30,7 @@ from flows.terminal import current_display
 Session = Callable[[], AbstractContextManager[None]]
 
 
-def data_steps(run: Retraining) -> None:
+def data_steps(run: StudyRun) -> None:
     """Validation, crops, cohort.
 
     Raises:
@@ -77,7 +77,7 @@ def data_steps(run: Retraining) -> None:
         )
 
 
-def network_steps(run: Retraining, session: Session) -> str:
+def network_steps(run: StudyRun, session: Session) -> str:
     """Search, refit, signature; the MLflow page that compares the backbones."""
     cohort, crops = run.results["cohort"], run.results["crops"]
     runs = partial(
@@ -110,8 +110,7 @@ def network_steps(run: Retraining, session: Session) -> str:
         "signature",
         fit_scores,
         cohort=cohort,
-        crops=crops,
-        refit=refit,
+        features=refit,
         protocol=run.protocol,
         folder=run.folder("signature"),
     )
@@ -119,7 +118,7 @@ def network_steps(run: Retraining, session: Session) -> str:
 
 
 def _log_search(
-    run: Retraining,
+    run: StudyRun,
     runs: Callable[..., SearchRuns],
     found: SearchResult,
     choice: BackboneChoice,
@@ -135,7 +134,7 @@ def _log_search(
     return run.tracking.comparison_url(list(by_backbone.values()))
 
 
-def model_steps(run: Retraining) -> None:
+def model_steps(run: StudyRun) -> None:
     """Models of the arms, nomograms, registry and promotion."""
     cohort, signature = run.results["cohort"], run.results["signature"]
     arms = run.run("arms", fit_arms, cohort=cohort, signature=signature, protocol=run.protocol)
@@ -174,7 +173,7 @@ def model_steps(run: Retraining) -> None:
     )
 
 
-def lineage(run: Retraining) -> Lineage:
+def lineage(run: StudyRun) -> Lineage:
     """What stands as tags on every version."""
     return Lineage(
         study_id=run.protocol.study.study_id,
@@ -186,7 +185,7 @@ def lineage(run: Retraining) -> Lineage:
     )
 
 
-def _card_lineage(run: Retraining) -> CardLineage:
+def _card_lineage(run: StudyRun) -> CardLineage:
     return CardLineage(
         study_id=run.protocol.study.study_id,
         study_title=run.protocol.study.title,
@@ -199,7 +198,7 @@ def _card_lineage(run: Retraining) -> CardLineage:
     )
 
 
-def data_summary(run: Retraining) -> DataSummary:
+def data_summary(run: StudyRun) -> DataSummary:
     """The data version as report and cards show it."""
     card = run.dataset.card()
     return DataSummary(

@@ -16,7 +16,7 @@ from components.reporting.records import Provenance
 from components.reporting.summary import SummaryContent, render_summary
 from components.study.results import ArtifactRef
 from flows.chain import data_summary
-from flows.context import Retraining
+from flows.context import StudyRun
 from flows.lineage import machine, package_version, software
 from flows.readings import readings_of
 from flows.record import RetrainRecord, write_record
@@ -29,7 +29,7 @@ from flows.terminal import current_display
 _SUMMARY_WIDTH = 110
 
 
-def close_retraining(run: Retraining, *, comparison: str) -> dict[str, Any]:
+def close_retraining(run: StudyRun, *, comparison: str) -> dict[str, Any]:
     """Writes report, tags and record; the facts of the retraining.
 
     Args:
@@ -75,7 +75,7 @@ def close_retraining(run: Retraining, *, comparison: str) -> dict[str, Any]:
     return facts
 
 
-def _provenance(run: Retraining) -> Provenance:
+def _provenance(run: StudyRun) -> Provenance:
     search: SearchResult = read_search(run.results["search"])[0]
     return Provenance(
         package_version=package_version(),
@@ -92,7 +92,7 @@ def _provenance(run: Retraining) -> Provenance:
     )
 
 
-def _tags(run: Retraining) -> dict[str, str]:
+def _tags(run: StudyRun) -> dict[str, str]:
     """What a reader of the MLflow UI sees at a glance."""
     decision = Decision.model_validate(run.results["publish"]["decision"])
     said = [f"{entry.step}: {entry.done} ({entry.why})" for entry in run.adaptations()]
@@ -106,7 +106,7 @@ def _tags(run: Retraining) -> dict[str, str]:
     }
 
 
-def _summary(run: Retraining, comparison: str, *, seconds: float) -> str:
+def _summary(run: StudyRun, comparison: str, *, seconds: float) -> str:
     _, choice = read_search(run.results["search"])
     display = current_display()
     content = SummaryContent(
@@ -130,7 +130,7 @@ def _summary(run: Retraining, comparison: str, *, seconds: float) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _places(run: Retraining, comparison: str) -> dict[str, str]:
+def _places(run: StudyRun, comparison: str) -> dict[str, str]:
     drawn = run.results["nomograms"]["nomograms"]
     return {
         "Report": run.results["report"]["report"]["path"],
@@ -144,13 +144,13 @@ def _places(run: Retraining, comparison: str) -> dict[str, str]:
     }
 
 
-def _address(run: Retraining, page: str) -> str:
+def _address(run: StudyRun, page: str) -> str:
     """A page of the embedded store as `make ui` shows it; a server's page as it is."""
     ui = f"http://{run.settings.host}:{run.settings.port}"
     return f"{ui}{page}" if page.startswith("/") else page
 
 
-def _commands(run: Retraining) -> dict[str, str]:
+def _commands(run: StudyRun) -> dict[str, str]:
     """What to type next, in the study's folder."""
     versions = run.results["publish"]["versions"]
     promoted = run.results["publish"]["decision"]["verdict"] == "promote"
@@ -180,7 +180,7 @@ def _program(name: str) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _files(run: Retraining) -> list[ArtifactRef]:
+def _files(run: StudyRun) -> list[ArtifactRef]:
     """What the record answers for: report, nomograms, network, scores, tables, Data Docs."""
     results = run.results
     found = [results["report"]["report"], results["cohort"]["table"]]

@@ -1,4 +1,4 @@
-"""What every step of a retraining needs to know of the run it belongs to."""
+"""What every step needs to know of the run it belongs to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from components.study.protocol import Protocol
 from components.study.results import Adaptation, Quarantined
 from components.study.vocabulary import DataOrigin
 from flows.lineage import Commit
-from flows.plan import STEPS, Plan
+from flows.plan import Plan
 from flows.readings import note_reading, readings_of
 from flows.settings import Settings
 from flows.steps import Result, run_step
@@ -23,12 +23,17 @@ from flows.terminal import current_display
 
 
 @dataclass(frozen=True, eq=False)
-class Retraining:
-    """One retraining under way; `results` fills up step by step."""
+class StudyRun:
+    """A run of a study under way; `results` fills up step by step.
+
+    `protocol` is the plan's, or what a flow made of it for its data.
+    """
 
     settings: Settings
     plan: Plan
+    protocol: Protocol
     data: DataVersion
+    dataset: Dataset
     tracking: Tracking
     run_id: str
     commit: Commit
@@ -37,19 +42,9 @@ class Retraining:
     timings: list[StepTiming] = field(default_factory=list)
 
     @property
-    def protocol(self) -> Protocol:
-        """The science."""
-        return self.plan.protocol
-
-    @property
     def home(self) -> Path:
         """The embedded stores."""
         return self.settings.home_path
-
-    @property
-    def dataset(self) -> Dataset:
-        """The data in the workspace."""
-        return Dataset(self.settings.data_path)
 
     @property
     def origin(self) -> DataOrigin:
@@ -69,7 +64,7 @@ class Retraining:
         **inputs: Any,
     ) -> Result:
         """Runs a step once for its key; keeps its result and its time."""
-        title = next(step.title for step in STEPS if step.name == name)
+        title = self.plan.step(name).title
         display = current_display()
         result, known = run_step(
             task, name=name, key=self.plan.keys[name], vanished=vanished, **inputs

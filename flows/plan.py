@@ -1,4 +1,4 @@
-"""The steps of a retraining and their keys, known before any of them runs."""
+"""The steps of a run and their keys, known before any of them runs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ class Step:
         return f"flows.tasks.{self.name}"
 
 
-STEPS = (
+RETRAIN_STEPS = (
     Step("validation", "Validation", (), ("study", "cohort", "clinical.predictors")),
     Step("crops", "ROI crops", ("validation",), ("imaging",)),
     Step(
@@ -64,32 +64,40 @@ STEPS = (
 
 @dataclass(frozen=True)
 class Plan:
-    """Keys of the steps, and the key of the whole retraining."""
+    """The steps, their keys, and the key of the whole run."""
 
     protocol: Protocol
     data_md5: str
+    steps: tuple[Step, ...]
     keys: dict[str, str]
     key: str
+
+    def step(self, name: str) -> Step:
+        """The step of a name."""
+        return next(step for step in self.steps if step.name == name)
 
     def folder(self, home: Path, step: str) -> Path:
         """Where a step leaves its files."""
         return home / "steps" / f"{step}-{self.keys[step]}"
 
 
-def make_plan(protocol: Protocol, data_md5: str, *, place: str) -> Plan:
-    """The plan of a retraining.
+def make_plan(
+    protocol: Protocol, data_md5: str, *, place: str, steps: tuple[Step, ...] = RETRAIN_STEPS
+) -> Plan:
+    """The plan of a run.
 
     Args:
         protocol: The science.
         data_md5: The version of the data.
-        place: Where runs and models go (the MLflow URI): elsewhere it is another retraining.
+        place: Where runs and models go (the MLflow URI): elsewhere it is another run.
+        steps: What is done, in this order.
     """
     keys: dict[str, str] = {}
-    for step in STEPS:
+    for step in steps:
         inputs = [data_md5, *(keys[name] for name in step.after)]
         extra = [place] if step.name in {"publish", "report"} else []
         keys[step.name] = step_key(
             step.module, protocol=protocol.hash(step.parts), inputs=inputs, extra=extra
         )
     whole = digest(keys, protocol.hash(), data_md5, place)
-    return Plan(protocol=protocol, data_md5=data_md5, keys=keys, key=whole)
+    return Plan(protocol=protocol, data_md5=data_md5, steps=steps, keys=keys, key=whole)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from components.cohort.endpoint import survival_target
 from components.networks.feature_table import read_features
 from components.signature.cross_fit import cross_fit
 from components.signature.report import report_signature
@@ -12,10 +13,10 @@ from components.signature.signature import fit_signature
 from components.study.protocol import Protocol
 from components.study.randomness import step_seed
 from components.study.results import Adaptation, ArtifactRef
+from components.study.vocabulary import Split
 from components.survival.target import FloatArray
 from flows.steps import Result, step_task
 from flows.tasks.cohort import read_cohort
-from flows.tasks.search import training_set
 from flows.terminal import current_display
 
 
@@ -25,8 +26,7 @@ def fit_scores(
     key: str,
     *,
     cohort: Result,
-    crops: Result,
-    refit: Result,
+    features: Result,
     protocol: Protocol,
     folder: Path,
 ) -> Result:
@@ -34,42 +34,53 @@ def fit_scores(
 
     Only scores are pooled over folds, never features: each fold's signature is fitted on the
     features of its own network and applied to the patients that neither has seen.
+
+    Args:
+        step: Name of the step.
+        key: Its key.
+        cohort: Result of step `cohort`.
+        features: Result of the step that leaves feature tables: `fold_features`, one a fold,
+            training patients in the cohort's order; `features`, the deployed network's, the
+            `test_patients` behind them.
+        protocol: The science.
+        folder: Where the scores go.
     """
     del step, key
     with current_display().step("Signature") as progress:
-        patients = training_set(read_cohort(cohort), crops)
-        n_train, seed = len(patients.patient_ids), protocol.study.seed
-        tables = [_features(fold) for fold in refit["fold_features"]]
+        table = read_cohort(cohort)
+        train = table[table["split"] == Split.TRAIN.value]
+        target, arms = survival_target(train), train["arm"].to_numpy(dtype=np.str_)
+        seed = protocol.study.seed
         crossed = cross_fit(
-            tables,
-            patients.target,
-            patients.arms,
-            patients.fold_of,
+            [_features(fold) for fold in features["fold_features"]],
+            target,
+            arms,
+            train["fold"].to_numpy(dtype=np.int64),
             section=protocol.signature,
-            network_ids=[fold["network_id"] for fold in refit["fold_features"]],
+            network_ids=[fold["network_id"] for fold in features["fold_features"]],
             seed=seed,
         )
-        features = _features(refit["features"])
+        everyone = _features(features["features"])
         deployed = fit_signature(
-            features[:n_train],
-            patients.target,
-            patients.arms,
+            everyone[: len(train)],
+            target,
+            arms,
             section=protocol.signature,
-            network_id=refit["features"]["network_id"],
+            network_id=features["features"]["network_id"],
             rng=np.random.default_rng(step_seed(seed, "signature deployed")),
         )
-        unseen = deployed.apply(features[n_train:])
+        unseen = deployed.apply(everyone[len(train) :])
         report = report_signature(
             deployed,
             crossed,
-            patients.target,
-            patients.arms,
+            target,
+            arms,
             deployed_unseen=unseen,
             level=protocol.evaluation.confidence_level,
         )
         scores = pd.DataFrame(
             {
-                "patient_id": [*patients.patient_ids, *refit["test_patients"]],
+                "patient_id": [*train.index, *features["test_patients"]],
                 "dl_signature": [*crossed.scores, *unseen],
             }
         )

@@ -4,7 +4,7 @@ import pytest
 
 from components.study.protocol import read_protocol
 from flows import keys
-from flows.plan import STEPS, make_plan
+from flows.plan import RETRAIN_STEPS, make_plan
 from flows.settings import PROTOCOLS
 
 
@@ -37,7 +37,7 @@ def test_a_change_reaches_the_steps_after_it_and_no_others(protocol):
 
 def test_other_data_are_another_retraining_in_every_step(protocol):
     a, b = (make_plan(protocol, md5, place="here") for md5 in ("abc.dir", "abd.dir"))
-    assert differing(a, b) == {step.name for step in STEPS}
+    assert differing(a, b) == {step.name for step in RETRAIN_STEPS}
 
 
 def test_another_registry_repeats_only_what_lives_there(protocol):
@@ -74,6 +74,6 @@ def test_a_key_follows_the_source_of_what_is_imported(tmp_path, monkeypatch):
 
 
 def test_every_step_has_a_module_and_known_parts_of_the_protocol(protocol):
-    for step in STEPS:
+    for step in RETRAIN_STEPS:
         assert keys._file_of(step.module) is not None
         assert protocol.hash(step.parts)

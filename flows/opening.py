@@ -1,0 +1,72 @@
+"""The beginning of a run, and its end where it fails."""
+
+from datetime import UTC, datetime
+
+from components.cohort.dataset import Dataset
+from components.errors import ArmwiseError
+from components.platform.champion import repair
+from components.platform.data_version import DataVersion
+from components.platform.tracking import Tracking
+from flows.context import StudyRun
+from flows.lineage import commit_of_code
+from flows.plan import Plan
+from flows.settings import Settings
+from flows.terminal import current_display, leave_stopped
+
+
+def open_run(
+    settings: Settings, plan: Plan, data: DataVersion, *, dataset: Dataset, name: str = "retrain"
+) -> StudyRun:
+    """The study's MLflow run, found again where this work was cut off.
+
+    Args:
+        settings: The place.
+        plan: Steps and keys; its key names the run.
+        data: The version of the data.
+        dataset: The data themselves.
+        name: What is done, for the run's name.
+    """
+    display = current_display()
+    commit = commit_of_code()
+    study = plan.protocol.study
+    with display.platform("MLflow"):
+        tracking = Tracking(
+            settings.mlflow_uri, study.study_id, artifact_root=settings.local_artifacts
+        )
+        for said in repair(tracking, home=settings.home_path):
+            display.console.print(f"    {said}")
+        tags = {
+            "armwise.level": "study",
+            "study_id": study.study_id,
+            "profile": plan.protocol.profile,
+            "data_md5": data.md5,
+            "protocol_hash": plan.protocol.hash(),
+            "git_commit": commit.sha or "none",
+            "git_is_clean": str(commit.is_clean).lower(),
+        }
+        run_id = tracking.study_run(plan.key, name=f"{name} {plan.key[:8]}", tags=tags)
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    return StudyRun(
+        settings=settings,
+        plan=plan,
+        protocol=plan.protocol,
+        data=data,
+        dataset=dataset,
+        tracking=tracking,
+        run_id=run_id,
+        commit=commit,
+        started=started,
+    )
+
+
+def give_up(run: StudyRun, error: BaseException) -> None:
+    """Closes the run with the reason; only messages raised on purpose are free of patient data."""
+    stopped = isinstance(error, KeyboardInterrupt)
+    reason = str(error) if isinstance(error, ArmwiseError) else type(error).__name__
+    status = "KILLED" if stopped else "FAILED"
+    run.tracking.set_tags(run.run_id, {"armwise.stopped_by": reason[:5000]})
+    if "search" in run.plan.keys:
+        run.tracking.finish_children(run.plan.keys["search"], status)
+    run.tracking.finish(run.run_id, status)
+    if stopped:
+        leave_stopped()
