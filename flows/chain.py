@@ -137,7 +137,14 @@ def _log_search(
 def model_steps(run: StudyRun) -> None:
     """Models of the arms, nomograms, registry and promotion."""
     cohort, signature = run.results["cohort"], run.results["signature"]
-    arms = run.run("arms", fit_arms, cohort=cohort, signature=signature, protocol=run.protocol)
+    arms = run.run(
+        "arms",
+        fit_arms,
+        cohort=cohort,
+        signature=signature,
+        protocol=run.protocol,
+        codebook=run.dataset.codebook(),
+    )
     with current_display().platform("MLflow"):
         for models in read_arms(arms).values():
             run.tracking.log_metrics(run.run_id, evaluation_metrics(models))

@@ -115,7 +115,6 @@ def _summary(run: StudyRun, comparison: str, *, seconds: float) -> str:
         parts=part_counts(read_cohort(run.results["cohort"]), run.protocol.study.arms),
         choice=choice,
         arms=tuple(read_arms(run.results["arms"]).values()),
-        signature_is_null=run.results["signature"]["is_null"],
         decision=Decision.model_validate(run.results["publish"]["decision"]),
         adaptations=run.adaptations(),
         quarantined=run.quarantined(),

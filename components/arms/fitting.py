@@ -1,6 +1,6 @@
 """The Cox models of an arm, fitted and evaluated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,15 +19,17 @@ from components.arms.records import ArmModels, RiskGroups, SampleSize
 from components.arms.risk_groups import risk_groups
 from components.arms.sample_size import sample_size
 from components.cohort.endpoint import survival_target
+from components.cohort.schema import PREDICTORS, Variable
 from components.study.protocol import ClinicalSection, EvaluationSection, StudySection
 from components.study.randomness import step_seed
-from components.study.vocabulary import ModelKind, Split, TreatmentArm
+from components.study.vocabulary import ModelKind, SignatureState, Split, TreatmentArm
 from components.survival.cox import CoxModel, RidgeChoice, choose_ridge, fit_cox_model
 from components.survival.design import Predictor
 
-_NULL_SIGNATURE = (
-    "the signature is null, so the combined model is the clinical one and the nomogram is clinical."
-)
+_NO_SIGNATURE = {
+    SignatureState.NULL: "the signature is null",
+    SignatureState.ABSENT: "no signature was given",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +49,9 @@ def fit_arm(
     clinical: ClinicalSection,
     evaluation: EvaluationSection,
     study: StudySection,
-    signature_is_null: bool,
+    signature: SignatureState,
     seed: int,
+    codebook: Mapping[str, Variable] = PREDICTORS,
 ) -> ArmModels:
     """The clinical, DLRadiomics and combined Cox models of an arm and how good they are.
 
@@ -60,18 +63,19 @@ def fit_arm(
         clinical: The predictors and the ridge penalties to try.
         evaluation: Confidence level and horizon rule.
         study: The horizons.
-        signature_is_null: The DLRadiomics model then has no predictor, and the combined model is
-            the clinical one.
+        signature: Unless it is fitted, the DLRadiomics model has no predictor, and the combined
+            model is the clinical one.
         seed: The study's seed, for the folds of the penalty's cross-validation.
+        codebook: What the predictors are.
 
     Raises:
-        UsageError: The protocol names a predictor that the schema does not know.
+        UsageError: The protocol names a predictor that the codebook does not know.
         CohortRejected: A column is missing.
         NoEventsInArm: No training patient has died.
         FitFailed: A model's estimate does not exist at any penalty.
     """
     prepared = prepare_arm(
-        arm, train, test, names=clinical.predictors[arm], signature_is_null=signature_is_null
+        arm, train, test, names=clinical.predictors[arm], signature=signature, codebook=codebook
     )
     fitted = _fit_models(arm, prepared, clinical, seed=seed)
     refused = not_estimable_horizons(
@@ -80,10 +84,10 @@ def fit_arm(
     scored = _score(arm, fitted.models, prepared, study.horizons_days, refused, evaluation)
     return ArmModels(
         arm=arm,
-        signature_is_null=signature_is_null,
+        signature=signature,
         models=fitted.models,
         ridge=fitted.ridge,
-        nomogram_kind=ModelKind.CLINICAL if signature_is_null else ModelKind.COMBINED,
+        nomogram_kind=ModelKind.COMBINED if prepared.signature else ModelKind.CLINICAL,
         horizons_estimable=tuple(days for days in study.horizons_days if days not in refused),
         horizons_not_estimable=refused,
         evaluations=tuple(evaluate(one, evaluation) for one in scored),
@@ -94,14 +98,17 @@ def fit_arm(
         calibration=tuple(one for each in scored for one in calibration(each, evaluation)),
         roc_curves=tuple(one for each in scored for one in roc_curves(each, evaluation)),
         sample_size=fitted.sample_size,
-        notes=_notes(arm, prepared, fitted),
+        notes=_notes(arm, prepared, fitted, signature),
         adaptations=prepared.adaptations,
         quarantined=prepared.quarantined,
     )
 
 
-def _notes(arm: TreatmentArm, prepared: PreparedArm, fitted: _Fitted) -> tuple[str, ...]:
-    null = [] if prepared.signature else [f"{arm.label}: {_NULL_SIGNATURE}"]
+def _notes(
+    arm: TreatmentArm, prepared: PreparedArm, fitted: _Fitted, signature: SignatureState
+) -> tuple[str, ...]:
+    why = _NO_SIGNATURE.get(signature)
+    null = [f"{arm.label}: {why}, so models and nomogram are clinical."] if why else []
     small = [one.sentence for one in fitted.sample_size.values() if not one.is_sufficient]
     return (*null, *prepared.notes, *small)
 

@@ -1,6 +1,6 @@
 """The patients and predictors of an arm's models: what is left out, and that it is said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -8,7 +8,7 @@ import pandas as pd
 from components.cohort.schema import PREDICTORS, Variable
 from components.errors import CohortRejected, UsageError
 from components.study.results import Adaptation, Quarantined
-from components.study.vocabulary import TreatmentArm
+from components.study.vocabulary import SignatureState, TreatmentArm
 from components.survival.design import Predictor
 
 SIGNATURE = "dl_signature"
@@ -34,7 +34,8 @@ def prepare_arm(
     test: pd.DataFrame,
     *,
     names: Sequence[str],
-    signature_is_null: bool,
+    signature: SignatureState,
+    codebook: Mapping[str, Variable] = PREDICTORS,
 ) -> PreparedArm:
     """The arm's patients and predictors.
 
@@ -43,21 +44,21 @@ def prepare_arm(
     quarantined: no model can say anything of it.
 
     Raises:
-        UsageError: The protocol names a predictor that the schema does not know.
+        UsageError: The protocol names a predictor that the codebook does not know.
         CohortRejected: A predictor's column is missing.
     """
-    columns = [*names, *([] if signature_is_null else [SIGNATURE])]
-    _check_columns(names, columns, (train, test))
+    columns = [*names, *([SIGNATURE] if signature is SignatureState.FITTED else [])]
+    _check_columns(names, columns, (train, test), codebook)
     train, train_said = _complete(arm, train, columns, split="training")
     test, test_said = _complete(arm, test, columns, split="test")
-    predictors, notes = _predictors(arm, train, [PREDICTORS[name] for name in names])
+    predictors, notes = _predictors(arm, train, [codebook[name] for name in names])
     test, quarantined = _known_levels(test, predictors)
     said = (*train_said, *test_said)
     return PreparedArm(
         train=train,
         test=test,
         clinical=predictors,
-        signature=None if signature_is_null else signature_predictor(train),
+        signature=signature_predictor(train) if SIGNATURE in columns else None,
         notes=(*notes, *(f"{arm.label}: {one.done}, {one.why}." for one in said)),
         adaptations=said,
         quarantined=quarantined,
@@ -77,11 +78,14 @@ def signature_predictor(train: pd.DataFrame) -> Predictor:
 
 
 def _check_columns(
-    names: Sequence[str], columns: Sequence[str], tables: Sequence[pd.DataFrame]
+    names: Sequence[str],
+    columns: Sequence[str],
+    tables: Sequence[pd.DataFrame],
+    codebook: Mapping[str, Variable],
 ) -> None:
-    unknown = [name for name in names if name not in PREDICTORS]
+    unknown = [name for name in names if name not in codebook]
     if unknown:
-        msg = f"clinical.predictors: '{unknown[0]}' is no predictor; known: {', '.join(PREDICTORS)}"
+        msg = f"clinical.predictors: '{unknown[0]}' is no predictor; known: {', '.join(codebook)}"
         raise UsageError(msg)
     missing = [name for table in tables for name in columns if name not in table.columns]
     if missing:

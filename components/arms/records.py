@@ -5,7 +5,13 @@ from typing import Literal
 from pydantic import Field
 
 from components.study.results import Adaptation, Estimate, Quarantined, Record
-from components.study.vocabulary import ModelKind, RiskGroup, Split, TreatmentArm
+from components.study.vocabulary import (
+    ModelKind,
+    RiskGroup,
+    SignatureState,
+    Split,
+    TreatmentArm,
+)
 from components.survival.calibration import CalibrationGroup
 from components.survival.cox import CoxModel, RidgeChoice
 
@@ -113,13 +119,13 @@ class SampleSize(Record):
 class ArmModels(Record):
     """The Cox models of an arm with everything that is reported of them.
 
-    With a null signature the DLRadiomics model has no predictor, the combined model is the
+    Without a fitted signature the DLRadiomics model has no predictor, the combined model is the
     clinical one and `nomogram_kind` is clinical. The horizons are judged by the training patients.
     """
 
     schema_: Literal["armwise.arm_models/1"] = Field(default="armwise.arm_models/1", alias="schema")
     arm: TreatmentArm
-    signature_is_null: bool
+    signature: SignatureState
     models: dict[ModelKind, CoxModel]
     ridge: dict[ModelKind, RidgeChoice]
     nomogram_kind: ModelKind

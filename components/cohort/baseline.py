@@ -6,7 +6,7 @@ and Fisher's exact test for 2 x 2 tables with an expected count below 5. Standar
 differences after Austin 2009, 10.1002/sim.3697, for levels after Yang & Dalton 2012.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -41,18 +41,25 @@ class TableOne(Record):
     rows: tuple[TableRow, ...]
 
 
-def table_one(table: pd.DataFrame, groups: pd.Series, *, title: str) -> TableOne:
+def table_one(
+    table: pd.DataFrame,
+    groups: pd.Series,
+    *,
+    title: str,
+    codebook: Mapping[str, Variable] = PREDICTORS,
+) -> TableOne:
     """The baseline table of a cohort.
 
     Args:
         table: Clinical table; variables that it lacks have no row.
         groups: Group of each patient, in the table's order; its values head the columns.
         title: What is compared.
+        codebook: The variables that may have a row, in this order.
     """
     names = sorted(groups.unique())
     parts = [table[(groups == name).to_numpy()] for name in names]
     rows: list[TableRow] = []
-    for variable in PREDICTORS.values():
+    for variable in codebook.values():
         if variable.name not in table or table[variable.name].isna().all():
             continue
         columns = [part[variable.name] for part in parts]

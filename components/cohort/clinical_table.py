@@ -1,14 +1,16 @@
 """The clinical table at the edge: read once, typed once, then trusted."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from components.cohort.dataset import Dataset, read_table
 from components.cohort.schema import (
     ENDPOINT_COLUMNS,
     OTHER_COLUMNS,
-    PREDICTORS,
     REQUIRED_COLUMNS,
     RULE_COLUMNS,
+    Variable,
 )
 from components.errors import CohortRejected
 
@@ -32,26 +34,30 @@ def read_clinical(dataset: Dataset, *, predictors: tuple[str, ...]) -> pd.DataFr
     """
     table = read_table(dataset.clinical_path)
     where = dataset.clinical_path.name
-    _require(table, where, (*REQUIRED_COLUMNS, *predictors))
+    codebook = dataset.codebook()
+    _require(table, where, (*REQUIRED_COLUMNS, *predictors), codebook)
     if table["patient_id"].isna().any():
         rows = [str(row) for row in table.index[table["patient_id"].isna()][:_SHOWN]]
         msg = f"{where}: column 'patient_id' is empty in row {', '.join(rows)}"
         raise CohortRejected(msg)
     table = table.set_index(table["patient_id"].astype(str)).drop(columns="patient_id")
-    typed = {name: _typed(table[name], name, where) for name in _known_columns() if name in table}
+    known = ("arm", *ENDPOINT_COLUMNS, *OTHER_COLUMNS, *RULE_COLUMNS, *codebook)
+    typed = {
+        name: _typed(table[name], name, where, codebook.get(name))
+        for name in known
+        if name in table
+    }
     return pd.DataFrame(typed, index=table.index)
 
 
-def _known_columns() -> tuple[str, ...]:
-    return ("arm", *ENDPOINT_COLUMNS, *OTHER_COLUMNS, *RULE_COLUMNS, *PREDICTORS)
-
-
-def _require(table: pd.DataFrame, where: str, needed: tuple[str, ...]) -> None:
-    unknown = [name for name in needed if name not in (*REQUIRED_COLUMNS, *PREDICTORS)]
+def _require(
+    table: pd.DataFrame, where: str, needed: tuple[str, ...], codebook: Mapping[str, Variable]
+) -> None:
+    unknown = [name for name in needed if name not in (*REQUIRED_COLUMNS, *codebook)]
     if unknown:
         msg = (
             f"the protocol names the predictor {', '.join(unknown)}, which armwise does not know; "
-            f"known are {', '.join(PREDICTORS)}"
+            f"known are {', '.join(codebook)}"
         )
         raise CohortRejected(msg)
     missing = [name for name in dict.fromkeys(needed) if name not in table.columns]
@@ -63,10 +69,9 @@ def _require(table: pd.DataFrame, where: str, needed: tuple[str, ...]) -> None:
         raise CohortRejected(msg)
 
 
-def _typed(column: pd.Series, name: str, where: str) -> pd.Series:
+def _typed(column: pd.Series, name: str, where: str, variable: Variable | None) -> pd.Series:
     if name in RULE_COLUMNS or name == "in_enrolment_window":
         return _booleans(column, name, where)
-    variable = PREDICTORS.get(name)
     numeric = name in (*ENDPOINT_COLUMNS, *_NUMERIC_OTHER) or (
         variable is not None and variable.kind != "categorical"
     )

@@ -1,16 +1,19 @@
 """A dataset on disk: where its tables and images lie and what it says of itself."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
+from components.cohort.schema import PREDICTORS, Variable
 from components.errors import CohortRejected
 from components.study.results import Record
 from components.study.vocabulary import DataOrigin, Phase, TreatmentArm
 
 SCHEMA_VERSION = 1
+_VARIABLES = TypeAdapter(list[Variable])
 
 
 class DatasetCard(Record):
@@ -45,6 +48,33 @@ class Dataset:
     def manifest_path(self) -> Path:
         """One row a patient with images: geometry, scanner, HU statistics."""
         return self.root / "manifest.parquet"
+
+    @property
+    def codebook_path(self) -> Path:
+        """Predictors of the study's own (JSON), where it has some."""
+        return self.root / "codebook.json"
+
+    def codebook(self) -> dict[str, Variable]:
+        """Every predictor that the dataset may hold: armwise's and the study's own, by name.
+
+        Raises:
+            CohortRejected: `codebook.json` is no list of variables.
+        """
+        if not self.codebook_path.is_file():
+            return dict(PREDICTORS)
+        try:
+            own = _VARIABLES.validate_json(self.codebook_path.read_bytes())
+        except ValidationError as error:
+            faults = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors())
+            msg = f"{self.codebook_path}: these fields are missing or wrong: {faults}"
+            raise CohortRejected(msg) from None
+        return {**PREDICTORS, **{variable.name: variable for variable in own}}
+
+    def write_codebook(self, variables: Iterable[Variable]) -> None:
+        """Writes down the predictors that are the study's own; no file where there are none."""
+        own = [one for one in variables if PREDICTORS.get(one.name) != one]
+        if own:
+            self.codebook_path.write_bytes(_VARIABLES.dump_json(own, indent=1))
 
     @property
     def split_path(self) -> Path:

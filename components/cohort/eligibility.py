@@ -6,6 +6,7 @@ Every excluded patient keeps the first rule that it broke.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +15,7 @@ from components.study.protocol import EligibilitySection
 from components.study.results import Quarantined, Record
 from components.study.vocabulary import TreatmentArm
 
+_FEATURES = "features known"
 _ANALYSABLE = "treatment arm and follow-up known"
 
 
@@ -69,6 +71,7 @@ def assess_eligibility(
     section: EligibilitySection,
     arms: tuple[TreatmentArm, ...],
     predictors: tuple[str, ...],
+    with_features: frozenset[str] | None = None,
 ) -> tuple[pd.DataFrame, Eligibility]:
     """The eligible patients' rows, and how they came to be these.
 
@@ -78,6 +81,7 @@ def assess_eligibility(
         section: The protocol's rules.
         arms: The arms studied.
         predictors: Columns that must be complete where the protocol asks for complete data.
+        with_features: Patients in a table of features that the models need; None: no such table.
     """
     held = {entry.patient_id for entry in quarantined}
     stages = [FlowStage(name="in the table", counts=_counts(table, arms))]
@@ -89,6 +93,9 @@ def assess_eligibility(
     known &= left[list(ENDPOINT_COLUMNS)].notna().all(axis=1)
     left = _leave_out(left, ~known, _ANALYSABLE, excluded)
     stages.append(FlowStage(name=_ANALYSABLE, counts=_counts(left, arms)))
+    if with_features is not None:
+        left = _leave_out(left, ~left.index.isin(with_features), _FEATURES, excluded)
+        stages.append(FlowStage(name=_FEATURES, counts=_counts(left, arms)))
     for rule in _rules(section):
         if rule.column not in left or bool(left[rule.column].isna().all()):
             not_assessable.append(rule.name)
@@ -106,7 +113,7 @@ def assess_eligibility(
 
 
 def _leave_out(
-    table: pd.DataFrame, broken: pd.Series, rule: str, excluded: list[Excluded]
+    table: pd.DataFrame, broken: Any, rule: str, excluded: list[Excluded]
 ) -> pd.DataFrame:
     excluded.extend(Excluded(patient_id=patient, rule=rule) for patient in table.index[broken])
     return table[~broken]

@@ -9,7 +9,7 @@ from components.study.results import Record
 
 
 class Variable(Record):
-    """A column of the clinical table.
+    """A column of the clinical table, armwise's own or one that a study brings.
 
     `levels` orders a categorical variable, the reference first. `lower` and `upper` bound what can
     be measured in a living patient, not what is normal.

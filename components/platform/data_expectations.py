@@ -30,13 +30,15 @@ def clinical_rules(
     *,
     predictors: Sequence[str],
     arms: Sequence[str],
+    codebook: Mapping[str, Variable] = PREDICTORS,
 ) -> list[Rule]:
     """What is expected of a clinical table with these columns."""
     known = {*columns, "patient_id"}
     rules = [_exists(name) for name in dict.fromkeys((*REQUIRED_COLUMNS, *predictors))]
     rules += [rule for rule in _endpoint_rules(arms) if rule.arguments["column"] in known]
     rules += [_null_share(name, section) for name in predictors if name in known]
-    return rules + [_plausible(PREDICTORS[name]) for name in PREDICTORS if name in known]
+    judged = [codebook[name] for name in codebook if name in known]
+    return rules + [_plausible(variable) for variable in judged if _is_bounded(variable)]
 
 
 def manifest_rules(columns: Sequence[str]) -> list[Rule]:
@@ -87,6 +89,11 @@ def _null_share(column: str, section: CohortSection) -> Rule:
     )
 
 
+def _is_bounded(variable: Variable) -> bool:
+    """Whether anything is known of what its cells may hold: of a study's own, perhaps not."""
+    return bool(variable.levels) or variable.lower is not None or variable.upper is not None
+
+
 def _plausible(variable: Variable) -> Rule:
     if variable.kind == "categorical":
         return Rule(
@@ -99,10 +106,11 @@ def _plausible(variable: Variable) -> Rule:
 
 
 def _between(column: str, lower: float | None, upper: float | None, unit: str = "") -> Rule:
+    ends = ("any" if end is None else f"{end:g}" for end in (lower, upper))
     return Rule(
         "ExpectColumnValuesToBeBetween",
         {"column": column, "min_value": lower, "max_value": upper},
-        f"column '{column}': outside {lower:g} to {upper:g}{unit}",
+        f"column '{column}': outside {' to '.join(ends)}{unit}",
     )
 
 

@@ -7,12 +7,13 @@ checked where the table is read; here it is shares, levels, ranges and uniquenes
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
+from components.cohort.schema import PREDICTORS, Variable
 from components.errors import CohortRejected
 from components.platform.data_docs import render_page
 from components.platform.data_expectations import Rule, clinical_rules, manifest_rules
@@ -61,6 +62,7 @@ def validate_clinical(
     *,
     predictors: Sequence[str],
     arms: Sequence[str],
+    codebook: Mapping[str, Variable] = PREDICTORS,
     docs_dir: Path | None = None,
 ) -> ValidationReport:
     """What is wrong with a clinical table, and with whom.
@@ -70,9 +72,12 @@ def validate_clinical(
         section: How much may be wrong.
         predictors: The predictors that the protocol's models need.
         arms: The treatments studied.
+        codebook: Levels and plausible ranges of the predictors.
         docs_dir: Folder for the Data Docs page; none is written without it.
     """
-    rules = clinical_rules(list(table.columns), section, predictors=predictors, arms=arms)
+    rules = clinical_rules(
+        list(table.columns), section, predictors=predictors, arms=arms, codebook=codebook
+    )
     return _validate(table, rules, section, name="clinical table", docs_dir=docs_dir, before=())
 
 

@@ -81,11 +81,12 @@ def recommend(
     Raises:
         PredictionError: As `predict_row`, with the faults of all arms.
     """
+    known = {one.name for nomogram in nomograms.values() for one in nomogram.model.predictors}
     answers: dict[TreatmentArm, RowPrediction] = {}
     faults: list[str] = []
     for arm, nomogram in nomograms.items():
         try:
-            answers[arm] = predict_row(nomogram, row)
+            answers[arm] = predict_row(nomogram, row, also_known=known)
         except PredictionError as error:
             faults += [fault for fault in error.faults if fault not in faults]
     if faults:

@@ -48,20 +48,23 @@ class RowPrediction(Record):
     data_origin: DataOrigin
 
 
-def predict_row(nomogram: Nomogram, row: Mapping[str, Any]) -> RowPrediction:
+def predict_row(
+    nomogram: Nomogram, row: Mapping[str, Any], *, also_known: Collection[str] = ()
+) -> RowPrediction:
     """What a nomogram says of one patient.
 
     Args:
         nomogram: The arm's.
         row: The patient's predictors by column name. Other columns of a clinical table may stand
             in it; a name that armwise does not know is refused, for it may be a misspelt predictor.
+        also_known: Names of the study's own that the row may hold for another nomogram.
 
     Raises:
         PredictionError: A predictor is missing, of an unknown level or outside what can be
             measured, or a column is unknown. The message holds no value of the row.
     """
     predictors = nomogram.model.predictors
-    values = check_row(row, predictors)
+    values = check_row(row, predictors, also_known=also_known)
     table = pd.DataFrame({name: [value] for name, value in values.items()})
     points = nomogram.points(table).iloc[0]
     total = float(points[TOTAL_POINTS])
@@ -83,14 +86,16 @@ def predict_row(nomogram: Nomogram, row: Mapping[str, Any]) -> RowPrediction:
     )
 
 
-def check_row(row: Mapping[str, Any], predictors: Collection[Predictor]) -> dict[str, float | str]:
+def check_row(
+    row: Mapping[str, Any], predictors: Collection[Predictor], *, also_known: Collection[str] = ()
+) -> dict[str, float | str]:
     """The values of the predictors, typed and checked.
 
     Raises:
         PredictionError: As `predict_row`; all faults are named at once.
     """
-    expected = {predictor.name for predictor in predictors}
-    faults = [f"column '{name}' is unknown" for name in row if name not in expected | KNOWN_COLUMNS]
+    expected = {*KNOWN_COLUMNS, *also_known, *(predictor.name for predictor in predictors)}
+    faults = [f"column '{name}' is unknown" for name in row if name not in expected]
     values: dict[str, float | str] = {}
     for predictor in predictors:
         value = row.get(predictor.name)

@@ -11,7 +11,7 @@ from components.promotion.records import (
 )
 from components.promotion.rules import calibration, difference, discrimination
 from components.study.protocol import PromotionSection
-from components.study.vocabulary import TreatmentArm
+from components.study.vocabulary import SignatureState, TreatmentArm
 
 _GRAVEST_FIRST: tuple[Verdict, ...] = ("refused", "worse", "cannot decide", "promote")
 
@@ -102,7 +102,7 @@ def _opening(evidence: Evidence) -> list[str]:
         "Decisions of this study have read these test patients "
         f"{evidence.n_test_readings} {times}, this one included."
     ]
-    if evidence.signature_is_null:
+    if evidence.signature is SignatureState.NULL:
         reasons.insert(
             0,
             "The signature is null: the clinical nomogram of each arm is judged, and the "
@@ -123,7 +123,7 @@ def _decision(
         verdict=verdict,
         reasons=(*reasons, _SUMMARY[verdict].format(stays=stays)),
         by_arm=by_arm,
-        promotes_signature=verdict == "promote" and not evidence.signature_is_null,
+        promotes_signature=verdict == "promote" and evidence.signature is SignatureState.FITTED,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from components.study.results import Estimate, Record
-from components.study.vocabulary import DataOrigin, ModelKind, TreatmentArm
+from components.study.vocabulary import DataOrigin, ModelKind, SignatureState, TreatmentArm
 
 Verdict = Literal["promote", "cannot decide", "worse", "refused"]
 
@@ -35,18 +35,18 @@ class Evidence(Record):
     study_id: str
     data_origin: DataOrigin
     arms: dict[TreatmentArm, ArmEvidence] = Field(min_length=1)
-    signature_is_null: bool
+    signature: SignatureState
     n_test_readings: int = Field(ge=1)
     challenger_version: str | None = None
     champion_version: str | None = None
 
     @model_validator(mode="after")
-    def _null_signature_is_not_judged(self) -> Self:
+    def _only_a_fitted_signature_is_judged(self) -> Self:
         others = [arm for arm, one in self.arms.items() if one.model_kind != ModelKind.CLINICAL]
-        if self.signature_is_null and others:
+        if self.signature is not SignatureState.FITTED and others:
             msg = (
-                "the signature is null: expected the clinical model as evidence in each arm, came "
-                f"another in {', '.join(arm.value for arm in others)}"
+                f"the signature is {self.signature.value}: expected the clinical model as evidence "
+                f"in each arm, came another in {', '.join(arm.value for arm in others)}"
             )
             raise ValueError(msg)
         return self

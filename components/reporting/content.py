@@ -14,7 +14,7 @@ from components.reporting.records import DataSummary, Provenance, TestReading
 from components.signature.report import SignatureReport
 from components.study.protocol import Protocol
 from components.study.results import Adaptation, Estimate, Quarantined
-from components.study.vocabulary import DataOrigin, Split, TreatmentArm
+from components.study.vocabulary import DataOrigin, SignatureState, Split, TreatmentArm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,11 @@ class ReportContent:
         parts: Patients and deaths by arm and split, as the models used them.
         follow_up: Median follow-up by arm (reverse Kaplan-Meier), days.
         readings: Every reading of the test patients so far, this run's last.
+        search: The search of the backbones; None, as `choice`, where a run has no images.
+        signature: None where no features were given.
+        evidence: None, as `decision`, where nothing was published.
+        notes: What a reader must know of the tables that were read.
+        mapping_text: The column mapping's file as it stands, where there is one.
     """
 
     protocol: Protocol
@@ -37,16 +42,18 @@ class ReportContent:
     parts: tuple[PartCount, ...]
     baseline: tuple[TableOne, ...]
     ledger: LabelLedger
-    search: SearchResult
-    choice: BackboneChoice
-    signature: SignatureReport
     arms: tuple[ArmModels, ...]
     nomograms: dict[TreatmentArm, Nomogram]
-    evidence: Evidence
-    decision: Decision
     adaptations: tuple[Adaptation, ...]
     readings: tuple[TestReading, ...]
     follow_up: dict[TreatmentArm, Estimate] = field(default_factory=dict)
+    search: SearchResult | None = None
+    choice: BackboneChoice | None = None
+    signature: SignatureReport | None = None
+    evidence: Evidence | None = None
+    decision: Decision | None = None
+    notes: tuple[str, ...] = ()
+    mapping_text: str | None = None
 
     @property
     def origin(self) -> DataOrigin:
@@ -59,9 +66,9 @@ class ReportContent:
         return self.data.origin is DataOrigin.SYNTHETIC
 
     @property
-    def signature_is_null(self) -> bool:
-        """Whether nothing survived the penalty."""
-        return self.signature.is_null
+    def signature_state(self) -> SignatureState:
+        """Whether the models have a signature."""
+        return self.arms[0].signature
 
     def count(self, arm: TreatmentArm | None = None, split: Split | None = None) -> tuple[int, int]:
         """Patients and deaths of an arm, of a split, or of all."""

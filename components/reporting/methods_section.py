@@ -20,26 +20,20 @@ _RULES = {
 def methods_section(content: ReportContent) -> Section:
     """The methods as this run applied them."""
     protocol = content.protocol
-    return Section(
-        "methods",
-        "Methods as run",
-        (
-            Prose(
-                f"Profile: {protocol.profile}. Everything is done arm by arm; the test patients "
-                "take no part in any choice. The complete protocol is at the end of this report."
-            ),
-            Heading("Cohort and endpoint"),
-            Bullets(_cohort(protocol)),
-            Heading("Images and networks"),
-            Bullets(_networks(content)),
-            Heading("Signature"),
-            Bullets(_signature(protocol)),
-            Heading("Models of an arm"),
-            Bullets(_models(protocol)),
-            Heading("Promotion"),
-            Bullets(_promotion(protocol)),
-        ),
+    parts = {"Cohort and endpoint": _cohort(protocol)}
+    if content.search is not None:
+        parts["Images and networks"] = _networks(content)
+    if content.signature is not None:
+        parts["Signature"] = _signature(protocol)
+    parts["Models of an arm"] = _models(protocol)
+    if content.decision is not None:
+        parts["Promotion"] = _promotion(protocol)
+    opening = Prose(
+        f"Profile: {protocol.profile}. Everything is done arm by arm; the test patients "
+        "take no part in any choice. The complete protocol is at the end of this report."
     )
+    told = [block for name, said in parts.items() for block in (Heading(name), Bullets(said))]
+    return Section("methods", "Methods as run", (opening, *told))
 
 
 def _cohort(protocol: Protocol) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Search and comparison of the backbones, and the signature made of their features."""
 
+from components.networks.records import BackboneChoice, SearchResult
 from components.reporting.blocks import Block, Folded, Rows, Section, picture
 from components.reporting.content import ReportContent
 from components.reporting.roc_figures import draw_backbone_roc
@@ -7,9 +8,10 @@ from components.reporting.search_figures import draw_learning_curves
 from components.reporting.tables import backbone_table, classification_table, trials_table
 
 
-def backbone_section(content: ReportContent) -> Section:
+def backbone_section(
+    search: SearchResult, choice: BackboneChoice, content: ReportContent
+) -> Section:
     """The search, the comparison table and the ROC curves."""
-    search, choice = content.search, content.choice
     blocks: list[Block] = [
         Rows(backbone_table(choice)),
         Rows(classification_table(choice)),

@@ -22,13 +22,18 @@ from components.reporting.summary_section import summary_section
 
 def report_sections(content: ReportContent) -> tuple[Section, ...]:
     """The report's sections in reading order: first what was found, last how to repeat it."""
-    return (
+    found = [
         summary_section(content),
         nomogram_section(content),
         methods_section(content),
         cohort_section(content),
-        backbone_section(content),
-        signature_section(content),
+    ]
+    if content.search is not None and content.choice is not None:
+        found.append(backbone_section(content.search, content.choice, content))
+    if content.signature is not None:
+        found.append(signature_section(content.signature, content))
+    return (
+        *found,
         arms_section(content),
         deviations_section(content),
         declarations_section(content),

@@ -1,6 +1,6 @@
 """What it takes to judge and to repeat the run: deviations, limits, provenance, protocol."""
 
-from components.reporting.blocks import Bullets, Code, Folded, Heading, Prose, Rows, Section
+from components.reporting.blocks import Block, Bullets, Code, Folded, Heading, Prose, Rows, Section
 from components.reporting.content import ReportContent
 from components.reporting.run_tables import (
     code_table,
@@ -19,11 +19,13 @@ _LIMITS = (
     "Each nomogram gives the prognosis after one first treatment. The two are not a comparison of "
     "the treatments: who got which was not decided by chance.",
     "Later treatments are not modeled; survival is as it happened after the first one.",
-    "One consensus ROI a patient and one slice of it; agreement between readers is not assessed.",
     "Subgroups (sex, age, center, scanner) are not assessed.",
 )
 _SYNTHETIC_LIMIT = (
     "The patients are synthetic. The report shows that the method runs, not that it helps anybody."
+)
+_ONE_ROI = (
+    "One consensus ROI a patient and one slice of it; agreement between readers is not assessed."
 )
 _RANDOM_WEIGHTS = (
     "The networks started from random weights: pretrained ones would be expected to learn more "
@@ -34,8 +36,10 @@ _RANDOM_WEIGHTS = (
 def deviations_section(content: ReportContent) -> Section:
     """Where the run departed from its protocol, and what its figures cannot show."""
     limits = list(_LIMITS)
-    if content.protocol.backbone.weights == "random":
-        limits.insert(0, _RANDOM_WEIGHTS)
+    if content.search is not None:
+        limits.append(_ONE_ROI)
+        if content.protocol.backbone.weights == "random":
+            limits.insert(0, _RANDOM_WEIGHTS)
     if content.is_synthetic:
         limits.insert(0, _SYNTHETIC_LIMIT)
     notes = [note for arm in content.arms for note in arm.notes]
@@ -49,7 +53,7 @@ def deviations_section(content: ReportContent) -> Section:
         (
             Rows(adaptations_table(content.adaptations)),
             Heading("Limitations"),
-            Bullets((*limits, *rules, *notes)),
+            Bullets((*limits, *rules, *content.notes, *notes)),
         ),
     )
 
@@ -91,14 +95,13 @@ def provenance_section(content: ReportContent) -> Section:
 
 def protocol_section(content: ReportContent) -> Section:
     """The protocol's file as it stands."""
-    return Section(
-        "protocol",
-        "Protocol",
-        (
-            Prose(f"Hash {content.protocol.hash()}. Each run and model carries it."),
-            Folded("The protocol's file", (Code(content.protocol_text),)),
-        ),
-    )
+    blocks: list[Block] = [
+        Prose(f"Hash {content.protocol.hash()}. Each run and model carries it."),
+        Folded("The protocol's file", (Code(content.protocol_text),)),
+    ]
+    if content.mapping_text is not None:
+        blocks.append(Folded("The column mapping", (Code(content.mapping_text),)))
+    return Section("protocol", "Protocol", tuple(blocks))
 
 
 def tripod_section() -> Section:

@@ -10,9 +10,8 @@ from components.signature.report import SignatureReport
 from components.study.vocabulary import DataOrigin, TreatmentArm
 
 
-def signature_section(content: ReportContent) -> Section:
+def signature_section(report: SignatureReport, content: ReportContent) -> Section:
     """Counts of features, cross-fitted C by arm, penalty path and coefficients."""
-    report = content.signature
     blocks: list[Block] = [Prose(NULL_SIGNATURE, tone="warning")] if report.is_null else []
     if report.sd_ratio_warns:
         blocks.append(

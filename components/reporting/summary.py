@@ -1,5 +1,6 @@
 """The end of a run in the terminal: what was found, what was promoted, where to look."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Group, RenderableType
@@ -8,6 +9,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from components.arms.records import ArmModels
+from components.cohort.eligibility import Excluded
 from components.networks.records import BackboneChoice
 from components.promotion.records import Decision
 from components.reporting.flow_diagram import PartCount
@@ -15,8 +17,9 @@ from components.reporting.records import DataSummary
 from components.reporting.summary_section import NULL_SIGNATURE
 from components.reporting.wording import ABSENT, MODEL_NAMES, SPLIT_NAMES, count_text, seconds_text
 from components.study.results import Adaptation, Estimate, Quarantined
-from components.study.vocabulary import DataOrigin, ModelKind, Split
+from components.study.vocabulary import DataOrigin, ModelKind, SignatureState, Split
 
+_NAMED = 10
 _VERDICT_STYLES = {
     "promote": "bold green",
     "cannot decide": "bold yellow",
@@ -30,6 +33,10 @@ class SummaryContent:
     """What the last lines of a run say.
 
     Attributes:
+        choice: None where a run has no networks.
+        decision: None where nothing was published.
+        excluded: Who was left out by a rule of eligibility.
+        notes: What a reader must know of the tables that were read.
         places: Where to look, by what is there: report, nomograms, MLflow run.
         commands: Commands to type next, by what they do.
     """
@@ -37,14 +44,15 @@ class SummaryContent:
     title: str
     data: DataSummary
     parts: tuple[PartCount, ...]
-    choice: BackboneChoice
     arms: tuple[ArmModels, ...]
-    signature_is_null: bool
-    decision: Decision
     adaptations: tuple[Adaptation, ...]
     quarantined: tuple[Quarantined, ...]
     seconds: float
     platform_seconds: float
+    choice: BackboneChoice | None = None
+    decision: Decision | None = None
+    excluded: tuple[Excluded, ...] = ()
+    notes: tuple[str, ...] = ()
     places: dict[str, str] = field(default_factory=dict)
     commands: dict[str, str] = field(default_factory=dict)
 
@@ -52,12 +60,16 @@ class SummaryContent:
 def render_summary(content: SummaryContent) -> Group:
     """The summary for a rich console; its first line says when the signature is null."""
     lines: list[RenderableType] = []
-    if content.signature_is_null:
+    if content.arms[0].signature is SignatureState.NULL:
         lines.append(Text(NULL_SIGNATURE, style="bold yellow"))
     lines += [Text(content.title, style="bold"), _cohort(content), Text()]
-    lines += [_backbones(content.choice), Text(), _models(content.arms), Text()]
-    lines += _decision(content.decision)
-    lines += _quarantined(content)
+    if content.choice is not None:
+        lines += [_backbones(content.choice), Text()]
+    lines += [_models(content.arms), Text()]
+    if content.decision is not None:
+        lines += _decision(content.decision)
+    lines += _left_out(content)
+    lines += _listed("Notes", content.notes)
     lines += _adaptations(content)
     lines += [Text(), _pairs(content.places), Text(), _pairs(content.commands, style="cyan")]
     spent, platforms = seconds_text(content.seconds), seconds_text(content.platform_seconds)
@@ -137,25 +149,32 @@ def _decision(decision: Decision) -> list[RenderableType]:
     return [heading, *(Padding(Text(reason), (0, 0, 0, 2)) for reason in decision.reasons)]
 
 
-def _quarantined(content: SummaryContent) -> list[RenderableType]:
-    if not content.quarantined:
-        return []
-    heading = Text(f"Quarantined: {count_text(len(content.quarantined), 'patient')}")
-    lines = [Text(f"{one.patient_id}: {one.reason}") for one in content.quarantined]
-    return [heading, *(Padding(line, (0, 0, 0, 2)) for line in lines)]
+def _left_out(content: SummaryContent) -> list[RenderableType]:
+    held = [f"{one.patient_id}: {one.reason}" for one in content.quarantined]
+    by_rule: dict[str, list[str]] = {}
+    for one in content.excluded:
+        by_rule.setdefault(one.rule, []).append(one.patient_id)
+    rules = [
+        f"{rule}: not met by {', '.join(patients[:_NAMED])}"
+        + (f" and {len(patients) - _NAMED} more" if len(patients) > _NAMED else "")
+        for rule, patients in by_rule.items()
+    ]
+    return [
+        *_listed(f"Quarantined: {count_text(len(held), 'patient')}", held),
+        *_listed(f"Excluded: {count_text(len(content.excluded), 'patient')}", rules),
+    ]
 
 
 def _adaptations(content: SummaryContent) -> list[RenderableType]:
     if not content.adaptations:
         return [Text("Adaptations: none")]
-    heading = Text(f"Adaptations: {count_text(len(content.adaptations), 'place')}")
-    return [
-        heading,
-        *(
-            Padding(Text(f"{one.step}: {one.done} ({one.why})"), (0, 0, 0, 2))
-            for one in content.adaptations
-        ),
-    ]
+    said = [f"{one.step}: {one.done} ({one.why})" for one in content.adaptations]
+    return _listed(f"Adaptations: {count_text(len(said), 'place')}", said)
+
+
+def _listed(heading: str, lines: Sequence[str]) -> list[RenderableType]:
+    """A heading and its lines, nothing where there are none."""
+    return [Text(heading), *(Padding(Text(line), (0, 0, 0, 2)) for line in lines)] if lines else []
 
 
 def _pairs(pairs: dict[str, str], style: str = "") -> Text:

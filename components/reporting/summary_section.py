@@ -1,5 +1,6 @@
 """The report's first screen: what was found."""
 
+from components.networks.records import BackboneChoice
 from components.reporting.blocks import Block, Bullets, Heading, Prose, Rows, Section, Tile, Tiles
 from components.reporting.content import ReportContent
 from components.reporting.footnotes import Footnotes
@@ -7,7 +8,7 @@ from components.reporting.html_table import Table, table
 from components.reporting.model_tables import c_index_table
 from components.reporting.tables import decision_table
 from components.reporting.wording import ABSENT, count_text, estimate_text
-from components.study.vocabulary import Split
+from components.study.vocabulary import SignatureState, Split
 
 NULL_SIGNATURE = (
     "The deep-learning signature is null: no deep feature survived the penalty. The clinical "
@@ -16,20 +17,20 @@ NULL_SIGNATURE = (
 
 
 def summary_section(content: ReportContent) -> Section:
-    """Cohort, backbones, six models and decision on one screen."""
+    """Cohort, backbones, models and decision on one screen."""
     blocks: list[Block] = []
-    if content.signature_is_null:
+    if content.signature_state is SignatureState.NULL:
         blocks.append(Prose(NULL_SIGNATURE, tone="warning"))
-    blocks += [
-        Prose(f"Decision of the gate: {content.decision.verdict}. {last_reason(content)}", "key"),
-        _tiles(content),
-        Rows(_cohort_table(content)),
-        Rows(_short_backbone_table(content)),
-        Rows(c_index_table(content.arms)),
-        Heading("Promotion"),
-        Rows(decision_table(content.decision, content.evidence)),
-        Bullets(content.decision.reasons),
-    ]
+    blocks += [Prose(_gate_sentence(content), "key"), _tiles(content), Rows(_cohort_table(content))]
+    if content.choice is not None:
+        blocks.append(Rows(_short_backbone_table(content.choice)))
+    blocks.append(Rows(c_index_table(content.arms)))
+    if content.evidence is not None and content.decision is not None:
+        blocks += [
+            Heading("Promotion"),
+            Rows(decision_table(content.decision, content.evidence)),
+            Bullets(content.decision.reasons),
+        ]
     if content.adaptations:
         blocks.append(
             Prose(
@@ -40,22 +41,23 @@ def summary_section(content: ReportContent) -> Section:
     return Section("summary", "Summary", tuple(blocks))
 
 
-def last_reason(content: ReportContent) -> str:
-    """The sentence in which the gate sums up."""
-    return content.decision.reasons[-1] if content.decision.reasons else ""
+def _gate_sentence(content: ReportContent) -> str:
+    decision = content.decision
+    if decision is None:
+        return "Nothing was published: these models are not in the registry."
+    summed_up = decision.reasons[-1] if decision.reasons else ""
+    return f"Decision of the gate: {decision.verdict}. {summed_up}"
 
 
 def _tiles(content: ReportContent) -> Tiles:
     n, deaths = content.count()
-    return Tiles(
-        (
-            Tile(str(n), f"patients, {deaths} deaths"),
-            *(_arm_tile(content, index) for index in range(len(content.arms))),
-            Tile(content.choice.backbone, "backbone chosen"),
-            Tile(content.decision.verdict, "the gate's answer"),
-            Tile(content.data.md5[:8], "data version"),
-        )
-    )
+    tiles = [Tile(str(n), f"patients, {deaths} deaths")]
+    tiles += [_arm_tile(content, index) for index in range(len(content.arms))]
+    if content.choice is not None:
+        tiles.append(Tile(content.choice.backbone, "backbone chosen"))
+    if content.decision is not None:
+        tiles.append(Tile(content.decision.verdict, "the gate's answer"))
+    return Tiles((*tiles, Tile(content.data.md5[:8], "data version")))
 
 
 def _arm_tile(content: ReportContent, index: int) -> Tile:
@@ -81,8 +83,8 @@ def _cohort_table(content: ReportContent) -> Table:
     )
 
 
-def _short_backbone_table(content: ReportContent) -> Table:
-    arms = list(content.choice.rows[0].within_arm_auc) if content.choice.rows else []
+def _short_backbone_table(choice: BackboneChoice) -> Table:
+    arms = list(choice.rows[0].within_arm_auc) if choice.rows else []
     footnotes = Footnotes()
     rows = [
         (
@@ -91,14 +93,14 @@ def _short_backbone_table(content: ReportContent) -> Table:
             footnotes.cell(row.pooled_auc),
             footnotes.cell(row.arm_only_auc),
         )
-        for row in content.choice.rows
+        for row in choice.rows
     ]
-    marked = [index for index, row in enumerate(content.choice.rows) if row.is_chosen]
+    marked = [index for index, row in enumerate(choice.rows) if row.is_chosen]
     heads = tuple(f"AUC within {arm.label}" for arm in arms)
     return table(
         "Backbones, out of fold",
         ("Backbone", *heads, "AUC pooled", "AUC of the arm alone"),
         rows,
-        notes=[content.choice.reason, *footnotes.lines()],
+        notes=[choice.reason, *footnotes.lines()],
         marked_rows=marked,
     )

@@ -52,6 +52,14 @@ class ModelKind(StrEnum):
     COMBINED = "combined"
 
 
+class SignatureState(StrEnum):
+    """Whether the models have a deep-learning signature: null = nothing survived the penalty."""
+
+    FITTED = "fitted"
+    NULL = "null"
+    ABSENT = "absent"
+
+
 class DataOrigin(StrEnum):
     """Where a cohort comes from; models of the two never stand beside each other."""
 

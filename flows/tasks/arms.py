@@ -1,14 +1,16 @@
 """Step `arms`: the three Cox models of each arm and how good they are."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from components.arms.fitting import fit_arm
 from components.arms.records import ArmModels
+from components.cohort.schema import Variable
 from components.study.protocol import Protocol
 from components.study.results import ArtifactRef
-from components.study.vocabulary import ModelKind, Split, TreatmentArm
+from components.study.vocabulary import ModelKind, SignatureState, Split, TreatmentArm
 from flows.steps import Result, step_task
 from flows.tasks.cohort import read_cohort
 from flows.terminal import current_display
@@ -16,7 +18,13 @@ from flows.terminal import current_display
 
 @step_task
 def fit_arms(
-    step: str, key: str, *, cohort: Result, signature: Result, protocol: Protocol
+    step: str,
+    key: str,
+    *,
+    cohort: Result,
+    signature: Result,
+    protocol: Protocol,
+    codebook: Mapping[str, Variable],
 ) -> Result:
     """The models of every arm, by arm."""
     del step, key
@@ -31,13 +39,19 @@ def fit_arms(
                 clinical=protocol.clinical,
                 evaluation=protocol.evaluation,
                 study=protocol.study,
-                signature_is_null=signature["is_null"],
+                signature=state_of(signature),
                 seed=protocol.study.seed,
+                codebook=codebook,
             )
             models[arm.value] = fitted.model_dump(mode="json", by_alias=True)
             progress.update(done, len(protocol.study.arms), arm.label)
         progress.note = f"{len(ModelKind) * len(models)} Cox models"
     return {"arms": models}
+
+
+def state_of(signature: Result) -> SignatureState:
+    """Whether there is a signature, by the result of step `signature`."""
+    return SignatureState(signature["state"])
 
 
 def read_arms(result: Result) -> dict[TreatmentArm, ArmModels]:
@@ -49,7 +63,12 @@ def read_arms(result: Result) -> dict[TreatmentArm, ArmModels]:
 
 
 def with_scores(table: pd.DataFrame, signature: Result) -> pd.DataFrame:
-    """The cohort with `dl_signature`: cross-fitted in training patients, deployed in test ones."""
+    """The cohort with `dl_signature`: cross-fitted in training patients, deployed in test ones.
+
+    Without features there is no such column.
+    """
+    if state_of(signature) is SignatureState.ABSENT:
+        return table
     scores = pd.read_parquet(ArtifactRef.model_validate(signature["scores"]).verified())
     return table.join(scores.set_index("patient_id")[["dl_signature"]])
 

@@ -1,5 +1,6 @@
 """Step `cohort`: who is studied, their endpoint, label, split and folds, and Table 1."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from components.cohort.dataset import Dataset, read_table
 from components.cohort.eligibility import assess_eligibility
 from components.cohort.endpoint import survival_target, with_endpoint
 from components.cohort.label import label_ledger
+from components.cohort.schema import Variable
 from components.cohort.splitting import assign_folds, complete_split, split_hash
 from components.errors import CohortRejected
 from components.study.protocol import Protocol
@@ -40,8 +42,12 @@ def prepare_cohort(
     quarantined: tuple[Quarantined, ...],
     study_key: str | None,
     folder: Path,
+    with_features: frozenset[str] | None = None,
 ) -> Result:
     """The cohort as a table (Parquet, one row a patient) and all that is told of it.
+
+    `with_features` names the patients of whom a given table of features knows something; without
+    one, the step of the images has seen to that.
 
     Raises:
         CohortRejected: More patients are quarantined than the protocol allows, or an arm is empty.
@@ -57,6 +63,7 @@ def prepare_cohort(
             section=protocol.eligibility,
             arms=protocol.study.arms,
             predictors=predictors,
+            with_features=with_features,
         )
         _refuse_empty_arms(eligible, protocol)
         eligible, adaptations = with_endpoint(eligible)
@@ -64,6 +71,7 @@ def prepare_cohort(
         eligible["risk_label"] = _labels(eligible, protocol)
         folds, merged = _folds(eligible, protocol)
         eligible["fold"] = folds.reindex(eligible.index, fill_value=-1)
+        tables_one = _tables_one(eligible, protocol, dataset.codebook())
         ledger = label_ledger(eligible, section=protocol.label, arms=protocol.study.arms)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "cohort.parquet"
@@ -74,7 +82,7 @@ def prepare_cohort(
         "split_hash": split_hash(eligible["split"]),
         "eligibility": eligibility.model_dump(mode="json"),
         "ledger": ledger.model_dump(mode="json"),
-        "tables_one": [one.model_dump(mode="json") for one in _tables_one(eligible, protocol)],
+        "tables_one": [one.model_dump(mode="json") for one in tables_one],
         "adaptations": [said.model_dump() for said in (*adaptations, *merged)],
     }
 
@@ -123,10 +131,14 @@ def _folds(table: pd.DataFrame, protocol: Protocol) -> tuple[pd.Series, list[Ada
     )
 
 
-def _tables_one(table: pd.DataFrame, protocol: Protocol) -> list[TableOne]:
-    tables = [table_one(table, table["arm"], title="Arm against arm")]
+def _tables_one(
+    table: pd.DataFrame, protocol: Protocol, codebook: Mapping[str, Variable]
+) -> list[TableOne]:
+    tables = []
+    if len(protocol.study.arms) > 1:
+        tables.append(table_one(table, table["arm"], title="Arm against arm", codebook=codebook))
     for arm in protocol.study.arms:
         rows = table[table["arm"] == arm.value]
         title = f"{arm.label}: training against test patients"
-        tables.append(table_one(rows, rows["split"], title=title))
+        tables.append(table_one(rows, rows["split"], title=title, codebook=codebook))
     return tables

@@ -21,9 +21,9 @@ from components.promotion.evidence import arm_evidence
 from components.promotion.records import ChampionFacts, Decision, Evidence
 from components.reporting import model_card as cards
 from components.study.protocol import Protocol
-from components.study.vocabulary import DataOrigin, Split, TreatmentArm
+from components.study.vocabulary import DataOrigin, SignatureState, Split, TreatmentArm
 from flows.steps import Result, step_task
-from flows.tasks.arms import part, read_arms, with_scores
+from flows.tasks.arms import part, read_arms, state_of, with_scores
 from flows.tasks.cohort import read_cohort
 from flows.tasks.nomograms import read_nomograms
 from flows.tasks.rivals import Rival, difference_from, open_rival
@@ -136,7 +136,7 @@ def _evidence(
         study_id=protocol.study.study_id,
         data_origin=origin,
         arms=evidence,
-        signature_is_null=any(fitted.signature_is_null for fitted in models.values()),
+        signature=next(iter(models.values())).signature,
         n_test_readings=n_test_readings,
         champion_version=champion.recommender_version if champion else None,
     )
@@ -186,7 +186,7 @@ def _register(
         )
         for arm, nomogram in nomograms.items()
     }
-    reads_images = not signature["is_null"]
+    reads_images = state_of(signature) is SignatureState.FITTED
     recommender = made.recommender(
         {arm: (version, nomograms[arm]) for arm, version in pinned.items()},
         backbone=backbone if reads_images else None,

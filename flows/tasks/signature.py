@@ -13,7 +13,7 @@ from components.signature.signature import fit_signature
 from components.study.protocol import Protocol
 from components.study.randomness import step_seed
 from components.study.results import Adaptation, ArtifactRef
-from components.study.vocabulary import Split
+from components.study.vocabulary import SignatureState, Split
 from components.survival.target import FloatArray
 from flows.steps import Result, step_task
 from flows.tasks.cohort import read_cohort
@@ -89,12 +89,17 @@ def fit_scores(
         found = "null: nothing survived the penalty" if report.is_null else "selected"
         progress.note = f"{report.n_selected} of {report.n_features_in} features {found}"
     return {
-        "is_null": report.is_null,
+        "state": (SignatureState.NULL if report.is_null else SignatureState.FITTED).value,
         "deployed": deployed.to_json(),
         "report": report.model_dump(mode="json"),
         "scores": ArtifactRef.of(folder / "scores.parquet").model_dump(),
         "adaptations": [said.model_dump() for said in _adaptations(report.is_null)],
     }
+
+
+def no_signature() -> Result:
+    """The result of the step where no features were given."""
+    return {"state": SignatureState.ABSENT.value, "adaptations": []}
 
 
 def _features(result: Result) -> FloatArray:

@@ -13,9 +13,11 @@ from flows.terminal import current_display
 
 @step_task
 def validate_data(
-    step: str, key: str, *, dataset: Dataset, protocol: Protocol, folder: Path
+    step: str, key: str, *, dataset: Dataset, protocol: Protocol, folder: Path, images: bool = True
 ) -> Result:
     """Who is set aside and why, and where the Data Docs are.
+
+    `images` says whether the study has any: their manifest is then judged as well.
 
     Nothing is raised for what the gate finds: the flow first links the Data Docs, then stops.
 
@@ -28,28 +30,33 @@ def validate_data(
         dataset.card()
         predictors = protocol_predictors(protocol)
         table = read_clinical(dataset, predictors=predictors)
-        manifest = read_table(dataset.manifest_path)
         with display.platform("Great Expectations"):
-            clinical = validate_clinical(
-                table,
-                protocol.cohort,
-                predictors=predictors,
-                arms=[arm.value for arm in protocol.study.arms],
-                docs_dir=folder,
-            )
-            images = validate_manifest(
-                manifest,
-                protocol.cohort,
-                patient_ids=list(table.index),
-                quarantined=clinical.quarantined,
-                docs_dir=folder,
-            )
-        held = (*clinical.quarantined, *images.quarantined)
+            reports = [
+                validate_clinical(
+                    table,
+                    protocol.cohort,
+                    predictors=predictors,
+                    arms=[arm.value for arm in protocol.study.arms],
+                    codebook=dataset.codebook(),
+                    docs_dir=folder,
+                )
+            ]
+            if images:
+                reports.append(
+                    validate_manifest(
+                        read_table(dataset.manifest_path),
+                        protocol.cohort,
+                        patient_ids=list(table.index),
+                        quarantined=reports[0].quarantined,
+                        docs_dir=folder,
+                    )
+                )
+        held = [entry for report in reports for entry in report.quarantined]
         n_held = len({entry.patient_id for entry in held})
-        n_rules = len(clinical.expectations) + len(images.expectations)
+        n_rules = sum(len(report.expectations) for report in reports)
         progress.note = f"{n_rules} expectations, {n_held} patients quarantined"
     return {
-        "reports": [clinical.model_dump(mode="json"), images.model_dump(mode="json")],
+        "reports": [report.model_dump(mode="json") for report in reports],
         "patients": list(dict.fromkeys(table.index)),
         "quarantined": [entry.model_dump() for entry in held],
         "docs": str(folder),

@@ -9,7 +9,7 @@ import pytest
 from components.arms.fitting import fit_arm
 from components.arms.records import ArmModels
 from components.study.protocol import ClinicalSection, Protocol, read_protocol
-from components.study.vocabulary import TreatmentArm
+from components.study.vocabulary import SignatureState, TreatmentArm
 
 ARM = TreatmentArm.HEPATECTOMY
 PROTOCOLS = Path(__file__).parents[2] / "flows" / "protocols"
@@ -67,7 +67,7 @@ def fit(
     train: pd.DataFrame,
     test: pd.DataFrame,
     *,
-    signature_is_null: bool = False,
+    signature: SignatureState = SignatureState.FITTED,
     clinical: ClinicalSection | None = None,
 ) -> ArmModels:
     return fit_arm(
@@ -77,7 +77,7 @@ def fit(
         clinical=clinical or protocol.clinical,
         evaluation=protocol.evaluation,
         study=protocol.study,
-        signature_is_null=signature_is_null,
+        signature=signature,
         seed=protocol.study.seed,
     )
 
@@ -89,4 +89,4 @@ def models(protocol: Protocol, train: pd.DataFrame, test: pd.DataFrame) -> ArmMo
 
 @pytest.fixture(scope="session")
 def null_models(protocol: Protocol, train: pd.DataFrame, test: pd.DataFrame) -> ArmModels:
-    return fit(protocol, train, test, signature_is_null=True)
+    return fit(protocol, train, test, signature=SignatureState.NULL)

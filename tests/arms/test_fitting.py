@@ -10,7 +10,7 @@ from sksurv.util import Surv
 from components.arms.records import ArmModels
 from components.errors import CohortRejected, NoEventsInArm, UsageError
 from components.study.protocol import ClinicalSection
-from components.study.vocabulary import ModelKind, RiskGroup, Split
+from components.study.vocabulary import ModelKind, RiskGroup, SignatureState, Split
 from components.survival.design import design_matrix
 from tests.arms.conftest import ARM, draw_arm, fit
 
@@ -81,7 +81,7 @@ def test_a_null_signature_needs_no_signature_column(protocol, train, test, null_
         protocol,
         train.drop(columns="dl_signature"),
         test.drop(columns="dl_signature"),
-        signature_is_null=True,
+        signature=SignatureState.NULL,
     )
     assert bare == null_models
 

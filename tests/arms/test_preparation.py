@@ -3,13 +3,14 @@
 import numpy as np
 
 from components.arms.preparation import complete_patients, prepare_arm
+from components.study.vocabulary import SignatureState
 from tests.arms.conftest import ARM, fit
 
 NAMES = ("bclc_stage", "cirrhosis", "albi_grade", "tumor_diameter_cm")
 
 
 def prepare(train, test, **options):
-    return prepare_arm(ARM, train, test, names=NAMES, signature_is_null=False, **options)
+    return prepare_arm(ARM, train, test, names=NAMES, signature=SignatureState.FITTED, **options)
 
 
 def test_complete_patients_are_left_alone(train, test):

@@ -7,7 +7,7 @@ from components.promotion.decision import decide
 from components.promotion.records import ArmEvidence, ChampionFacts, Decision, Evidence
 from components.study.protocol import PromotionSection
 from components.study.results import Estimate
-from components.study.vocabulary import DataOrigin, ModelKind, TreatmentArm
+from components.study.vocabulary import DataOrigin, ModelKind, SignatureState, TreatmentArm
 
 HEPATECTOMY, TACE = TreatmentArm.HEPATECTOMY, TreatmentArm.TACE
 SECTION = PromotionSection(
@@ -50,7 +50,7 @@ def evidence(hepatectomy=GOOD, tace=GOOD, **changes):
         "study_id": "hcc",
         "data_origin": DataOrigin.REAL,
         "arms": {HEPATECTOMY: hepatectomy, TACE: tace},
-        "signature_is_null": False,
+        "signature": SignatureState.FITTED,
         "n_test_readings": 2,
         "challenger_version": "5",
         "champion_version": "4",
@@ -171,7 +171,9 @@ def test_worse_in_one_arm_outweighs_undecided_in_the_other():
 def test_a_null_signature_is_never_promoted_and_the_clinical_nomogram_can_be():
     clinical = changed(model_kind=ModelKind.CLINICAL)
     decision = decide(
-        evidence(clinical, clinical, signature_is_null=True, champion_version=None), SECTION, None
+        evidence(clinical, clinical, signature=SignatureState.NULL, champion_version=None),
+        SECTION,
+        None,
     )
     assert decision.verdict == "promote"
     assert not decision.promotes_signature
@@ -180,7 +182,7 @@ def test_a_null_signature_is_never_promoted_and_the_clinical_nomogram_can_be():
 
 def test_a_null_signature_with_a_combined_model_cannot_be_evidence():
     with pytest.raises(ValueError, match="expected the clinical model"):
-        evidence(signature_is_null=True)
+        evidence(signature=SignatureState.NULL)
 
 
 def test_reasons_are_sentences_with_the_numbers():

@@ -7,7 +7,7 @@ import pytest
 from components.arms.fitting import fit_arm
 from components.promotion.evidence import arm_evidence, rival_difference
 from components.study.protocol import Protocol, read_protocol
-from components.study.vocabulary import ModelKind, Split, TreatmentArm
+from components.study.vocabulary import ModelKind, SignatureState, Split, TreatmentArm
 from tests.arms.conftest import PROTOCOLS, draw_arm
 
 ARM = TreatmentArm.HEPATECTOMY
@@ -31,7 +31,7 @@ def fitted(protocol, patients, *, seed):
         clinical=protocol.clinical,
         evaluation=protocol.evaluation,
         study=protocol.study,
-        signature_is_null=False,
+        signature=SignatureState.FITTED,
         seed=1,
     )
 

@@ -43,7 +43,7 @@ from components.signature.report import SignatureReport, report_signature
 from components.signature.signature import fit_signature
 from components.study.protocol import Protocol, read_protocol
 from components.study.results import Adaptation, Estimate, Quarantined
-from components.study.vocabulary import DataOrigin, Split, TreatmentArm
+from components.study.vocabulary import DataOrigin, SignatureState, Split, TreatmentArm
 from components.survival.discrimination import auc_ipcw
 from components.survival.kaplan_meier import median_follow_up
 from components.survival.time_roc import classification_at, roc_ipcw, youden_cutoff
@@ -146,7 +146,7 @@ def _fit(simulated: Simulated, arm: TreatmentArm, *, is_null: bool) -> ArmModels
         clinical=protocol.clinical,
         evaluation=protocol.evaluation,
         study=protocol.study,
-        signature_is_null=is_null,
+        signature=SignatureState.NULL if is_null else SignatureState.FITTED,
         seed=protocol.study.seed,
     )
 
@@ -378,7 +378,7 @@ def _evidence(simulated: Simulated, arms: tuple[ArmModels, ...], *, is_null: boo
             )
             for models in arms
         },
-        signature_is_null=is_null,
+        signature=SignatureState.NULL if is_null else SignatureState.FITTED,
         n_test_readings=1,
     )
 

@@ -15,7 +15,6 @@ def printed(content) -> str:
         parts=content.parts,
         choice=content.choice,
         arms=content.arms,
-        signature_is_null=content.signature_is_null,
         decision=content.decision,
         adaptations=content.adaptations,
         quarantined=content.quarantined,
