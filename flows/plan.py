@@ -26,7 +26,12 @@ class Step:
 
 
 RETRAIN_STEPS = (
-    Step("validation", "Validation", (), ("study", "cohort", "clinical.predictors")),
+    Step(
+        "validation",
+        "Validation",
+        (),
+        ("study", "cohort.max_quarantined", "cohort.max_missing_share", "clinical.predictors"),
+    ),
     Step("crops", "ROI crops", ("validation",), ("imaging",)),
     Step(
         "cohort",

@@ -102,7 +102,7 @@ def fit_signature(
 
     In this order: constant features go; of correlated pairs one goes (`correlation_filter`); where
     the section asks for it, a univariate Cox screen stratified by arm; LASSO Cox on z-scored
-    features with the arm unpenalised.
+    features with the arm unpenalised. With `strata: none` the patients are one arm.
 
     Args:
         features: (n, n_features) of one network.
@@ -118,6 +118,8 @@ def fit_signature(
         NoEventsInArm: Nobody has died.
     """
     table = np.asarray(features, dtype=np.float64)
+    if section.strata == "none":
+        arms = np.full(target.n, "pooled")
     uncorrelated = _uncorrelated(table, network_id, maximum=section.maximum_correlation)
     screened = _screened(table, uncorrelated, target, arms, p_value=section.screen_p_value)
     means, sds = table[:, screened].mean(axis=0), table[:, screened].std(axis=0)

@@ -20,7 +20,11 @@ COMBINED, CLINICAL, DLR = ModelKind.COMBINED, ModelKind.CLINICAL, ModelKind.DLRA
 @pytest.fixture(scope="module")
 def unpenalised(protocol, train, test) -> ArmModels:
     section = ClinicalSection(
-        predictors=protocol.clinical.predictors, method="ridge", ridge_penalties=(0,), cv_folds=5
+        predictors=protocol.clinical.predictors,
+        method="ridge",
+        ridge_penalties=(0,),
+        cv_folds=5,
+        two_step=None,
     )
     return fit(protocol, train, test, clinical=section)
 

@@ -80,5 +80,9 @@ def label():
 @pytest.fixture(scope="session")
 def evaluation():
     return EvaluationSection(
-        confidence_level=0.95, minimum_events_before=3, minimum_at_risk_after=3
+        confidence_level=0.95,
+        minimum_events_before=3,
+        minimum_at_risk_after=3,
+        cutoff="training_median",
+        truncated_c_days=None,
     )

@@ -13,7 +13,9 @@ from components.study.results import Quarantined
 # A parser below Great Expectations imports what Python 3.11 has renamed.
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
 
-SECTION = CohortSection(max_quarantined=3, max_missing_share=0.2)
+SECTION = CohortSection(
+    max_quarantined=3, max_missing_share=0.2, small_counts="fisher_exact", observed_times=False
+)
 ARMS = ("hepatectomy", "tace")
 PREDICTORS = ("bclc_stage", "tumor_diameter_cm")
 

@@ -68,7 +68,11 @@ def cohort_and_sections():
         "backbone": backbone,
         "label": LabelSection(horizon_days=1095, unknown="ipcw", weight_cap=20),
         "evaluation": EvaluationSection(
-            confidence_level=0.95, minimum_events_before=3, minimum_at_risk_after=3
+            confidence_level=0.95,
+            minimum_events_before=3,
+            minimum_at_risk_after=3,
+            cutoff="training_median",
+            truncated_c_days=None,
         ),
     }
 

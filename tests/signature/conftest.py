@@ -10,6 +10,8 @@ from components.study.protocol.signature import SignatureSection
 from components.survival.target import SurvivalTarget
 
 SECTION = {
+    "fit": "cross_fitted",
+    "strata": "arm",
     "maximum_correlation": 0.8,
     "screen_p_value": None,
     "l1_ratio": 1.0,

@@ -14,7 +14,7 @@ from pydantic import ValidationError, model_validator
 from components.errors import UsageError
 from components.study.protocol.backbone import BackboneSection
 from components.study.protocol.base import Section
-from components.study.protocol.clinical import ClinicalSection
+from components.study.protocol.clinical import ClinicalSection, TwoStepSelection
 from components.study.protocol.cohort import CohortSection
 from components.study.protocol.eligibility import EligibilitySection
 from components.study.protocol.evaluation import EvaluationSection
@@ -45,6 +45,7 @@ __all__ = [
     "SignatureSection",
     "SplitSection",
     "StudySection",
+    "TwoStepSelection",
     "read_protocol",
 ]
 

@@ -2,18 +2,38 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.study.protocol.base import Section
 from components.study.vocabulary import TreatmentArm
 
 
-class ClinicalSection(Section):
-    """A set written down beforehand, and how it is penalised."""
+class TwoStepSelection(Section):
+    """Selection by p-values, as the study did: univariate Cox models, then one multivariable."""
 
-    predictors: dict[TreatmentArm, tuple[str, ...]]
-    method: Literal["ridge"]
+    univariate_p_value: float = Field(gt=0, le=1)
+    multivariable_p_value: float = Field(gt=0, le=1)
+    combined: Literal["keep", "reselect"] = Field(
+        description="Beside the signature the selected predictors are kept, or selected again."
+    )
+
+
+class ClinicalSection(Section):
+    """The predictors, and whether they are penalised (ridge) or selected (two_step)."""
+
+    predictors: dict[TreatmentArm, tuple[str, ...]] = Field(
+        description="ridge: the set written down beforehand; two_step: the candidates."
+    )
+    method: Literal["ridge", "two_step"]
     ridge_penalties: tuple[float, ...] = Field(
         min_length=1, description="Tried by cross-validated partial likelihood; 0 is unpenalised."
     )
     cv_folds: int = Field(ge=3)
+    two_step: TwoStepSelection | None = Field(description="null where the method is ridge.")
+
+    @model_validator(mode="after")
+    def _method_has_its_settings(self) -> "ClinicalSection":
+        if (self.method == "two_step") != (self.two_step is not None):
+            msg = "clinical.two_step: expected settings with method two_step, null with ridge"
+            raise ValueError(msg)
+        return self

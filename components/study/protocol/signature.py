@@ -10,6 +10,13 @@ from components.study.protocol.base import Section
 class SignatureSection(Section):
     """Correlation filter, optional univariate screen, LASSO Cox."""
 
+    fit: Literal["cross_fitted", "in_sample"] = Field(
+        description="cross_fitted: training patients are scored by networks and signatures that "
+        "have not seen them; in_sample: by the deployed ones, which have, as the study did."
+    )
+    strata: Literal["arm", "none"] = Field(
+        description="arm: held apart in every likelihood; none: pooled, as the study did."
+    )
     maximum_correlation: float = Field(gt=0, le=1)
     screen_p_value: float | None = Field(
         default=None, gt=0, le=1, description="Univariate Cox screen; none where null."
