@@ -1,40 +1,33 @@
-"""The end of a retraining: report, summary, record."""
+"""The end of a run: report, summary, record."""
 
-import io
-import shutil
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from components.networks.records import SearchResult
-from components.platform.model_version import RECOMMENDER, nomogram_name
-from components.promotion.records import Decision
 from components.reporting.records import Provenance
-from components.reporting.summary import SummaryContent, render_summary
 from components.study.results import ArtifactRef
 from flows.chain import data_summary
 from flows.context import StudyRun
 from flows.lineage import machine, package_version, software
 from flows.readings import readings_of
-from flows.record import RetrainRecord, write_record
-from flows.tasks.arms import read_arms
-from flows.tasks.cohort import read_cohort
-from flows.tasks.report import part_counts, report_study
+from flows.record import RunRecord, write_record
+from flows.summing_up import summary_text
+from flows.tasks.report import report_study
 from flows.tasks.search import read_search
 from flows.terminal import current_display
 
-_SUMMARY_WIDTH = 110
+_OPTIONAL_FILES = (("signature", "scores"), ("tables", "clinical"), ("tables", "features"))
 
 
-def close_retraining(run: StudyRun, *, comparison: str) -> dict[str, Any]:
-    """Writes report, tags and record; the facts of the retraining.
+def close_run(
+    run: StudyRun, *, comparison: str | None = None, mapping_text: str | None = None
+) -> dict[str, Any]:
+    """Writes report, tags and record; the facts of the run.
 
     Args:
         run: With the results of all steps but the report.
-        comparison: The MLflow page that compares the backbones.
+        comparison: The MLflow page that compares the backbones, where there are any.
+        mapping_text: The column mapping of the tables, where the run read some.
     """
     report = run.run(
         "report",
@@ -48,27 +41,30 @@ def close_retraining(run: StudyRun, *, comparison: str) -> dict[str, Any]:
         adaptations=run.adaptations(),
         quarantined=run.quarantined(),
         folder=run.folder("report"),
+        notes=run.notes(),
+        mapping_text=mapping_text,
     )
-    summary = _summary(run, comparison, seconds=time.monotonic() - current_display().begun)
+    summary = summary_text(run, comparison, seconds=time.monotonic() - current_display().begun)
     with current_display().platform("MLflow"):
         run.tracking.log_file(run.run_id, Path(report["report"]["path"]))
         note = {"mlflow.note.content": f"```\n{summary}\n```", "mlflow.source.name": "armwise"}
         run.tracking.set_tags(run.run_id, {**_tags(run), **note})
         run.tracking.finish(run.run_id, "FINISHED")
+    versions = run.results.get("publish", {}).get("versions", {})
     facts = {
         "summary": summary,
         "run_id": run.run_id,
         "report": report["report"]["path"],
-        "versions": run.results["publish"]["versions"],
-        "verdict": run.results["publish"]["decision"]["verdict"],
+        "versions": versions,
+        "verdict": run.decision.verdict if run.decision else "not published",
     }
-    record = RetrainRecord(
+    record = RunRecord(
         key=run.plan.key,
         data_md5=run.data.md5,
         protocol_hash=run.protocol.hash(),
         run_id=run.run_id,
         files=tuple(_files(run)),
-        versions=run.results["publish"]["versions"],
+        versions=versions,
         facts=facts,
     )
     write_record(run.home, record)
@@ -76,7 +72,7 @@ def close_retraining(run: StudyRun, *, comparison: str) -> dict[str, Any]:
 
 
 def _provenance(run: StudyRun) -> Provenance:
-    search: SearchResult = read_search(run.results["search"])[0]
+    searched = run.results.get("search")
     return Provenance(
         package_version=package_version(),
         git_commit=run.commit.sha,
@@ -84,7 +80,7 @@ def _provenance(run: StudyRun) -> Provenance:
         mlflow_run_id=run.run_id,
         started=run.started,
         machine=machine(),
-        device=search.device,
+        device=read_search(searched)[0].device if searched else None,
         software=software(),
         timings=tuple(run.timings),
         platform_seconds=dict(current_display().platform_seconds),
@@ -94,96 +90,26 @@ def _provenance(run: StudyRun) -> Provenance:
 
 def _tags(run: StudyRun) -> dict[str, str]:
     """What a reader of the MLflow UI sees at a glance."""
-    decision = Decision.model_validate(run.results["publish"]["decision"])
+    decision = run.decision
     said = [f"{entry.step}: {entry.done} ({entry.why})" for entry in run.adaptations()]
     held = [f"{entry.patient_id}: {entry.reason}" for entry in run.quarantined()]
     return {
-        "armwise.gate": decision.verdict,
-        "armwise.gate_reasons": " ".join(decision.reasons)[:5000],
+        "armwise.gate": decision.verdict if decision else "not published",
+        "armwise.gate_reasons": " ".join(decision.reasons)[:5000] if decision else "none",
         "armwise.adaptations": "; ".join(said)[:5000] or "none",
         "armwise.quarantined": "; ".join(held)[:5000] or "none",
         "armwise.split_hash": run.results["cohort"]["split_hash"],
     }
 
 
-def _summary(run: StudyRun, comparison: str, *, seconds: float) -> str:
-    _, choice = read_search(run.results["search"])
-    display = current_display()
-    content = SummaryContent(
-        title=run.protocol.study.title,
-        data=data_summary(run),
-        parts=part_counts(read_cohort(run.results["cohort"]), run.protocol.study.arms),
-        choice=choice,
-        arms=tuple(read_arms(run.results["arms"]).values()),
-        decision=Decision.model_validate(run.results["publish"]["decision"]),
-        adaptations=run.adaptations(),
-        quarantined=run.quarantined(),
-        seconds=seconds,
-        platform_seconds=sum(display.platform_seconds.values()),
-        places=_places(run, comparison),
-        commands=_commands(run),
-    )
-    console = Console(file=io.StringIO(), record=True, width=_SUMMARY_WIDTH, highlight=False)
-    console.print(render_summary(content), crop=False)
-    lines = console.export_text().splitlines()
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _places(run: StudyRun, comparison: str) -> dict[str, str]:
-    drawn = run.results["nomograms"]["nomograms"]
-    return {
-        "Report": run.results["report"]["report"]["path"],
-        **{
-            f"Nomogram, {arm.label}": drawn[arm.value]["svg"]["path"]
-            for arm in run.protocol.study.arms
-        },
-        "Data Docs": run.results["validation"]["docs"],
-        "MLflow run": _address(run, run.tracking.run_url(run.run_id)),
-        "Backbones compared": _address(run, comparison),
-    }
-
-
-def _address(run: StudyRun, page: str) -> str:
-    """A page of the embedded store as `make ui` shows it; a server's page as it is."""
-    ui = f"http://{run.settings.host}:{run.settings.port}"
-    return f"{ui}{page}" if page.startswith("/") else page
-
-
-def _commands(run: StudyRun) -> dict[str, str]:
-    """What to type next, in the study's folder."""
-    versions = run.results["publish"]["versions"]
-    promoted = run.results["publish"]["decision"]["verdict"] == "promote"
-    models = {
-        name: f"models:/{name}{'@champion' if promoted else f'/{version}'}"
-        for name, version in versions.items()
-    }
-    own, mlflow = _program("armwise"), _program("mlflow")
-    commands = {"MLflow UI": f"{own} ui", "Serve both arms": f"{own} serve {models[RECOMMENDER]}"}
-    for arm in run.protocol.study.arms:
-        model = models[nomogram_name(arm)]
-        commands[f"Serve {arm.label}"] = f"{own} serve {model}"
-        # MLflow looks for its web server on the PATH.
-        path = "" if mlflow == "mlflow" else f"PATH={Path(mlflow).parent}:$PATH "
-        commands[f"  with MLflow alone, {arm.label}"] = (
-            f"{path}MLFLOW_TRACKING_URI={run.settings.mlflow_uri} mlflow models serve -m {model} "
-            f"--env-manager local -p {run.settings.serving_port}"
-        )
-    return commands
-
-
-def _program(name: str) -> str:
-    """How a program of this environment is called from where the user is."""
-    if shutil.which(name):
-        return name
-    path = Path(sys.executable).with_name(name)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
 def _files(run: StudyRun) -> list[ArtifactRef]:
     """What the record answers for: report, nomograms, network, scores, tables, Data Docs."""
     results = run.results
     found = [results["report"]["report"], results["cohort"]["table"]]
-    found += [results["signature"]["scores"], *results["refit"]["network"].values()]
+    found += [
+        results[step][name] for step, name in _OPTIONAL_FILES if name in results.get(step, {})
+    ]
+    found += results.get("refit", {}).get("network", {}).values()
     for files in results["nomograms"]["nomograms"].values():
         found += files.values()
     return [ArtifactRef.model_validate(reference) for reference in found]

@@ -10,6 +10,7 @@ from prefect import Task
 from components.cohort.dataset import Dataset
 from components.platform.data_version import DataVersion
 from components.platform.tracking import Tracking
+from components.promotion.records import Decision
 from components.reporting.records import StepTiming
 from components.study.protocol import Protocol
 from components.study.results import Adaptation, Quarantined
@@ -80,7 +81,7 @@ class StudyRun:
         """All patients set aside so far, each with its first reason."""
         found = [
             Quarantined.model_validate(entry)
-            for name in ("validation", "crops")
+            for name in ("tables", "validation", "crops")
             for entry in self.results.get(name, {}).get("quarantined", [])
         ]
         first = {entry.patient_id: entry for entry in reversed(found)}
@@ -89,7 +90,7 @@ class StudyRun:
     def adaptations(self) -> tuple[Adaptation, ...]:
         """Everything so far in which the run departs from its protocol."""
         said = [self.data.adaptation] if self.data.adaptation else []
-        for name in ("cohort", "signature"):
+        for name in ("tables", "cohort", "signature"):
             entries = self.results.get(name, {}).get("adaptations", [])
             said += [Adaptation.model_validate(entry) for entry in entries]
         search = self.results.get("search", {}).get("search", {})
@@ -97,6 +98,16 @@ class StudyRun:
         for models in self.results.get("arms", {}).get("arms", {}).values():
             said += [Adaptation.model_validate(entry) for entry in models["adaptations"]]
         return tuple(said)
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of the tables that were read."""
+        return tuple(self.results.get("tables", {}).get("notes", ()))
+
+    @property
+    def decision(self) -> Decision | None:
+        """The gate's answer; None where nothing was published."""
+        published = self.results.get("publish")
+        return Decision.model_validate(published["decision"]) if published else None
 
     def note_test_reading(self, purpose: str) -> int:
         """Writes a reading of the test patients into the ledger; the number of its kind so far."""

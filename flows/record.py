@@ -1,4 +1,4 @@
-"""The record of a finished retraining: what it was made from and what it left behind."""
+"""The record of a finished run: what it was made from and what it left behind."""
 
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from components.study.results import ArtifactRef, Record
 
 
-class RetrainRecord(Record):
-    """Kept as `<home>/retrainings/<key>.json`; written last, when all of it is there.
+class RunRecord(Record):
+    """Kept as `<home>/finished/<key>.json`; written last, when all of it is there.
 
     `files` are the artifacts on this machine, `versions` the registered models by name, `facts`
     what the closing summary shows.
@@ -30,18 +30,18 @@ class RetrainRecord(Record):
 
 def record_path(home: Path, key: str) -> Path:
     """Where the record of a key is kept."""
-    return home / "retrainings" / f"{key}.json"
+    return home / "finished" / f"{key}.json"
 
 
-def read_record(home: Path, key: str) -> RetrainRecord | None:
-    """The record of a key; None where that retraining has not finished, or not here."""
+def read_record(home: Path, key: str) -> RunRecord | None:
+    """The record of a key; None where that run has not finished, or not here."""
     try:
-        return RetrainRecord.from_json(record_path(home, key).read_bytes())
+        return RunRecord.from_json(record_path(home, key).read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
 
 
-def write_record(home: Path, record: RetrainRecord) -> None:
+def write_record(home: Path, record: RunRecord) -> None:
     """Writes the record, all or nothing."""
     path = record_path(home, record.key)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from components.cohort.dataset import Dataset
 from components.platform.compute import ray_session
 from components.study.protocol import read_protocol
 from flows.chain import data_steps, model_steps, network_steps
-from flows.closing import close_retraining
+from flows.closing import close_run
 from flows.environment import prepare_environment
 from flows.opening import give_up, open_run
 from flows.plan import make_plan
@@ -46,7 +46,7 @@ def retrain(protocol: str = "demo", study_dir: str = ".") -> dict[str, Any]:
         data_steps(run)
         comparison = network_steps(run, partial(_ray, settings))
         model_steps(run)
-        return close_retraining(run, comparison=comparison)
+        return close_run(run, comparison=comparison)
     except BaseException as error:
         give_up(run, error)
         raise

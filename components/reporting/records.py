@@ -47,8 +47,8 @@ class TestReading(Record):
 class Provenance(Record):
     """Which code, machine and settings made the numbers.
 
-    `git_commit` is None outside a clone; `places` name where else to look (a label, then an
-    address or path, shown as text).
+    `git_commit` is None outside a clone, `device` where no network was trained; `places` name where
+    else to look (a label, then an address or path, shown as text).
     """
 
     package_version: str
@@ -57,7 +57,7 @@ class Provenance(Record):
     mlflow_run_id: str
     started: str
     machine: str
-    device: str
+    device: str | None
     software: tuple[Software, ...]
     timings: tuple[StepTiming, ...]
     platform_seconds: dict[str, float]

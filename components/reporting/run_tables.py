@@ -15,7 +15,7 @@ def data_table(data: DataSummary) -> Table:
     rows = [
         ("Data set", data.name),
         ("Origin", data.origin.value),
-        ("Version (md5)", data.md5),
+        ("Version", data.md5),
         ("Files", f"{data.n_files} ({bytes_text(data.n_bytes)})"),
         ("Came from", data.source),
         ("Split (hash)", data.split_hash),
@@ -36,7 +36,7 @@ def code_table(provenance: Provenance, *, protocol_hash: str, seed: int) -> Tabl
         ("MLflow run", provenance.mlflow_run_id),
         ("Started", provenance.started),
         ("Machine", provenance.machine),
-        ("Networks trained on", provenance.device),
+        *([("Networks trained on", provenance.device)] if provenance.device else []),
         *provenance.places.items(),
     ]
     return table("Code, configuration, machine", ("", ""), rows, text_columns=(1,))

@@ -1,6 +1,7 @@
 """Step `report`: the self-contained report of a retraining."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -41,11 +42,12 @@ def report_study(
     adaptations: tuple[Adaptation, ...],
     quarantined: tuple[Quarantined, ...],
     folder: Path,
+    notes: tuple[str, ...] = (),
+    mapping_text: str | None = None,
 ) -> Result:
-    """One HTML page with all that the retraining found, and where it lies."""
+    """One HTML page with all that the run found, and where it lies."""
     del step, key
     with current_display().step("Report") as progress:
-        found, choice = read_search(results["search"])
         table = read_cohort(results["cohort"])
         arms = read_arms(results["arms"])
         content = ReportContent(
@@ -58,21 +60,32 @@ def report_study(
             parts=part_counts(table, tuple(arms)),
             baseline=tuple(TableOne.model_validate(one) for one in results["cohort"]["tables_one"]),
             ledger=LabelLedger.model_validate(results["cohort"]["ledger"]),
-            search=found,
-            choice=choice,
-            signature=SignatureReport.model_validate(results["signature"]["report"]),
             arms=tuple(arms.values()),
             nomograms=read_nomograms(results["nomograms"]),
-            evidence=Evidence.model_validate(results["publish"]["evidence"]),
-            decision=Decision.model_validate(results["publish"]["decision"]),
             adaptations=adaptations,
             readings=readings,
             follow_up=_follow_up(table, arms, level=protocol.evaluation.confidence_level),
+            notes=notes,
+            mapping_text=mapping_text,
+            **_where_done(results),
         )
         folder.mkdir(parents=True, exist_ok=True)
         path = write_report(content, folder / "report.html")
         progress.note = f"{path.stat().st_size / 1e6:.1f} MB"
     return {"report": ArtifactRef.of(path).model_dump()}
+
+
+def _where_done(results: dict[str, Result]) -> dict[str, Any]:
+    """What the report holds of the steps that not every run has."""
+    found: dict[str, Any] = {}
+    if "search" in results:
+        found["search"], found["choice"] = read_search(results["search"])
+    if "report" in results.get("signature", {}):
+        found["signature"] = SignatureReport.model_validate(results["signature"]["report"])
+    if "publish" in results:
+        found["evidence"] = Evidence.model_validate(results["publish"]["evidence"])
+        found["decision"] = Decision.model_validate(results["publish"]["decision"])
+    return found
 
 
 def part_counts(table: pd.DataFrame, arms: tuple[TreatmentArm, ...]) -> tuple[PartCount, ...]:

@@ -1,12 +1,12 @@
 from components.study.results import ArtifactRef
-from flows.record import RetrainRecord, read_record, write_record
+from flows.record import RunRecord, read_record, write_record
 from flows.steps import absent_files
 
 
 def test_a_record_round_trips_and_knows_what_vanished(tmp_path):
     kept = tmp_path / "report.html"
     kept.write_text("found")
-    record = RetrainRecord(
+    record = RunRecord(
         key="k", data_md5="m", protocol_hash="p", run_id="r",
         files=(ArtifactRef.of(kept),), versions={"a": "1"}, facts={"summary": "s"},
     )  # fmt: skip

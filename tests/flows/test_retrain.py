@@ -34,7 +34,7 @@ def client(smoke_study):
 
 @pytest.fixture(scope="module")
 def record(smoke_study):
-    (path,) = (smoke_study.folder / ".armwise" / "retrainings").glob("*.json")
+    (path,) = (smoke_study.folder / ".armwise" / "finished").glob("*.json")
     return json.loads(path.read_text())
 
 

@@ -38,7 +38,7 @@ def test_a_challenger_is_compared_with_the_champion(smoke_study, tracking):
     assert len(re.findall("known, not repeated", done.stdout)) == 6
     (newest,) = [
         json.loads(path.read_text())
-        for path in (home / "retrainings").glob("*.json")
+        for path in (home / "finished").glob("*.json")
         if json.loads(path.read_text())["versions"][RECOMMENDER] == "2"
     ]
     tags = tracking.client.get_run(newest["run_id"]).data.tags
