@@ -24,6 +24,7 @@ def prepare_environment(settings: Settings) -> None:
 
     What the user has set stays as it is.
     """
+    quiet_libraries()
     home = settings.home_path
     home.mkdir(
         mode=0o700, parents=True, exist_ok=True
@@ -31,7 +32,12 @@ def prepare_environment(settings: Settings) -> None:
     own = {
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_LOCAL_STORAGE_PATH": str(home / "results"),
-        **_QUIET,
     }
     for name, value in own.items():
+        os.environ.setdefault(name, value)
+
+
+def quiet_libraries() -> None:
+    """Keeps the platforms from calling home and from talking; nothing is made on disk."""
+    for name, value in _QUIET.items():
         os.environ.setdefault(name, value)

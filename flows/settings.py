@@ -1,10 +1,11 @@
 """The place: where data, stores and machines are. The science is the protocol's."""
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -12,19 +13,23 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from components.errors import UsageError
+
 PROTOCOLS = Path(__file__).parent / "protocols"
+
+_FILE = "armwise.toml"
 
 
 class Settings(BaseSettings):
-    """Command line > environment (`ARMWISE_...`) > `armwise.toml` here > default.
+    """Command line > environment (`ARMWISE_...`) > `armwise.toml` > default.
+
+    `armwise.toml` is that of the study's folder, else that of the working folder.
 
     The defaults need no server: MLflow on SQLite, Ray and Prefect in this process, a local DVC
     remote, all under `home`.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="ARMWISE_", toml_file="armwise.toml", extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="ARMWISE_", extra="ignore", frozen=True)
 
     study_dir: Path = Field(default=Path(), description="Folder of the study: data, data.dvc.")
     protocol: str = Field(default="demo", description="A protocol of armwise, or a YAML file.")
@@ -48,15 +53,24 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The order of precedence of the class's docstring."""
         del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        named = init_settings().get("study_dir") or env_settings().get("study_dir")
+        toml = _settings_file(Path(named or "."))
+        try:
+            from_file = TomlConfigSettingsSource(settings_cls, toml)
+        except tomllib.TOMLDecodeError as error:
+            msg = f"{toml}: expected TOML, for example `port = 5000`: {error}"
+            raise UsageError(msg) from None
+        return init_settings, env_settings, from_file
 
-    def model_post_init(self, context: Any) -> None:
-        """Refuses secrets in `armwise.toml`: they come from the environment alone."""
-        del context
-        toml = Path("armwise.toml")
-        if toml.is_file() and "study_key" in toml.read_text(encoding="utf-8"):
-            msg = "armwise.toml holds study_key; a secret belongs in ARMWISE_STUDY_KEY alone"
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret_in_a_file(cls, given: Any) -> Any:
+        """Secrets come from the environment alone."""
+        toml = _settings_file(Path(given.get("study_dir", ".")))
+        if toml.is_file() and "study_key" in tomllib.loads(toml.read_text(encoding="utf-8")):
+            msg = f"{toml} holds study_key; a secret belongs in ARMWISE_STUDY_KEY alone"
             raise ValueError(msg)
+        return given
 
     @property
     def study_path(self) -> Path:
@@ -93,3 +107,8 @@ class Settings(BaseSettings):
         """The protocol's file: one of armwise's own by name, else a path."""
         own = PROTOCOLS / f"{self.protocol}.yaml"
         return own if own.is_file() else self.study_path / self.protocol
+
+
+def _settings_file(study_dir: Path) -> Path:
+    own = study_dir / _FILE
+    return own if own.is_file() else Path(_FILE)

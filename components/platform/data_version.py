@@ -15,6 +15,8 @@ from components.errors import DataError
 from components.platform.data_workspace import DataWorkspace, fetching_mark, initialize, opened
 from components.study.results import Adaptation, Record
 
+_TABLES = ("dataset.json", "clinical.parquet", "manifest.parquet", "split.parquet")
+
 
 class DataVersion(Record):
     """The version of the data that stands in the workspace.
@@ -65,17 +67,11 @@ def resolve(
         DataError: No data and no version, or the remote lacks an intact copy of the version.
         PlatformError: DVC or the remote did not do its part.
     """
-    expected = recorded_md5(study_dir, data_dir=data_dir)
+    expected = require_data(study_dir, data_dir=data_dir)
     _drop_interrupted(study_dir, study_dir / data_dir)
     with opened(study_dir, data_dir=data_dir) as workspace:
-        if _holds_files(workspace.folder):
+        if expected is None or _holds_files(workspace.folder):
             version = _from_workspace(workspace, expected)
-        elif expected is None:
-            msg = (
-                f"expected data in {workspace.folder} or a data version in {data_dir}.dvc, found "
-                "neither; run `armwise init` or import a cohort first"
-            )
-            raise DataError(msg)
         elif workspace.fetch():
             version = _describe(workspace, source="remote")
         elif make_again is not None and expected == demo_md5:
@@ -84,6 +80,23 @@ def resolve(
             raise DataError(_lost(workspace.folder, expected))
         workspace.push()
     return version
+
+
+def require_data(study_dir: Path, *, data_dir: str = "data") -> str | None:
+    """The version in `data.dvc`, if any, once there is that or a data folder; read without DVC.
+
+    Raises:
+        DataError: There is neither, so that no run can begin.
+    """
+    expected = recorded_md5(study_dir, data_dir=data_dir)
+    if expected is None and not _holds_files(study_dir / data_dir):
+        msg = (
+            f"expected a cohort in {study_dir / data_dir} or a data version in {data_dir}.dvc, "
+            f"found neither; put {', '.join(_TABLES)} and images/ there, as the README.md that "
+            "`armwise init DIR` writes says"
+        )
+        raise DataError(msg)
+    return expected
 
 
 def recorded_md5(study_dir: Path, *, data_dir: str = "data") -> str | None:

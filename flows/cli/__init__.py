@@ -6,7 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from components.errors import ArmwiseError
-from flows.cli import demo, retrain, servers
+from flows.cli import demo, init, retrain, servers, split
 
 _app = typer.Typer(
     name="armwise",
@@ -15,6 +15,8 @@ _app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+_app.command("init")(init.init)
+_app.command("split")(split.split)
 _app.command("retrain")(retrain.retrain)
 _app.command("validate")(retrain.validate)
 _app.command("demo")(demo.demo)

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from components.errors import ArmwiseError
+from components.platform.data_version import require_data
 from components.study.protocol import read_protocol
 from flows.cli.options import ProtocolName, StudyDir, settings_of
 from flows.environment import prepare_environment
@@ -24,6 +25,7 @@ def retrain(protocol: ProtocolName = None, study_dir: StudyDir = None) -> None:
     prepare_environment(settings)
     console = Console(highlight=False)
     chosen = read_protocol(settings.protocol_path)
+    require_data(settings.study_path)
 
     from flows.unchanged import finished_retraining
 
@@ -68,6 +70,7 @@ def validate(protocol: ProtocolName = None, study_dir: StudyDir = None) -> None:
     """Data version, validation gate and crops alone: who would be quarantined, and why."""
     settings = settings_of(protocol=protocol, study_dir=study_dir)
     prepare_environment(settings)
+    require_data(settings.study_path)
     console = Console(highlight=False)
     log = settings.home_path / "logs" / f"validate-{os.getpid()}.log"
     with quiet_streams(log) as terminal:

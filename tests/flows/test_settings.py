@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from components.errors import UsageError
 from flows.settings import Settings
 
 
@@ -32,3 +33,25 @@ def test_the_embedded_default_lies_beside_the_data(tmp_path):
 def test_a_server_keeps_its_own_artifacts(tmp_path):
     settings = Settings(study_dir=tmp_path, tracking_uri="http://127.0.0.1:5000")
     assert settings.local_artifacts is None
+
+
+def test_the_study_s_own_file_stands_above_that_of_the_working_folder(tmp_path, monkeypatch):
+    study, here = tmp_path / "study", tmp_path / "here"
+    study.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(here)
+    (here / "armwise.toml").write_text("port = 6001\n")
+    assert Settings(study_dir=study).port == 6001
+    (study / "armwise.toml").write_text('port = 6002\nprotocol = "protocol.yaml"\n')
+    assert Settings(study_dir=study).port == 6002
+    assert Settings(study_dir=study).protocol_path == study / "protocol.yaml"
+    monkeypatch.setenv("ARMWISE_STUDY_DIR", str(study))
+    assert Settings().port == 6002
+    assert Settings(study_dir=here).port == 6001
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "armwise.toml").write_text("port: 6001\n")
+    with pytest.raises(UsageError, match=r"armwise\.toml: expected TOML"):
+        Settings()
