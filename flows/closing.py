@@ -6,14 +6,14 @@ from typing import Any
 
 from components.reporting.records import Provenance
 from components.study.results import ArtifactRef
-from flows.chain import data_summary
 from flows.context import StudyRun
 from flows.lineage import machine, package_version, software
+from flows.model_chain import data_summary
 from flows.readings import readings_of
 from flows.record import RunRecord, write_record
+from flows.search_result import read_search
 from flows.summing_up import summary_text
 from flows.tasks.report import report_study
-from flows.tasks.search import read_search
 from flows.terminal import current_display
 
 _OPTIONAL_FILES = (("signature", "scores"), ("tables", "clinical"), ("tables", "features"))

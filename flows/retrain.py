@@ -11,9 +11,10 @@ from prefect import flow
 from components.cohort.dataset import Dataset
 from components.platform.compute import ray_session
 from components.study.protocol import read_protocol
-from flows.chain import data_steps, model_steps, network_steps
+from flows.chain import data_steps, network_steps
 from flows.closing import close_run
 from flows.environment import prepare_environment
+from flows.model_chain import model_steps
 from flows.opening import give_up, open_run
 from flows.plan import make_plan
 from flows.settings import Settings

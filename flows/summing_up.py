@@ -10,12 +10,12 @@ from rich.console import Console
 from components.cohort.eligibility import Eligibility
 from components.platform.model_version import RECOMMENDER, nomogram_name
 from components.reporting.summary import SummaryContent, render_summary
-from flows.chain import data_summary
 from flows.context import StudyRun
+from flows.model_chain import data_summary
+from flows.search_result import read_search
 from flows.tasks.arms import read_arms
 from flows.tasks.cohort import read_cohort
 from flows.tasks.report import part_counts
-from flows.tasks.search import read_search
 from flows.terminal import current_display
 
 _SUMMARY_WIDTH = 110

@@ -28,7 +28,7 @@ class DataVersion(Record):
     md5: str
     n_files: int
     n_bytes: int
-    source: Literal["workspace", "remote", "made again"]
+    source: Literal["workspace", "remote", "made again", "tables"]
     differs: bool = False
     adaptation: Adaptation | None = None
 

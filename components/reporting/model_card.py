@@ -19,7 +19,7 @@ from components.reporting.wording import (
     number,
 )
 from components.study.protocol import ReportSection
-from components.study.vocabulary import DataOrigin, Split, TreatmentArm
+from components.study.vocabulary import DataOrigin, SignatureState, Split, TreatmentArm
 
 _SYNTHETIC = (
     "> **Synthetic data.** The patients this model was fitted on do not exist. It must not be used "
@@ -30,6 +30,12 @@ _LIMITS = (
     "Decision support, not a decision; used by or under the supervision of the treating team.",
     "Not assessed in subgroups (sex, age, center, scanner).",
 )
+
+_NO_BACKBONE = {
+    SignatureState.NULL: "null signature",
+    SignatureState.ABSENT: "clinical models alone",
+    SignatureState.FITTED: "the signature comes with the row: its features were given, not made",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,13 +138,14 @@ def recommender_card(
     lineage: Lineage,
     *,
     backbone_version: str | None,
+    signature: SignatureState,
 ) -> str:
     """The card of the recommender that pins the arms' nomograms and the backbone."""
     pinned = [f"{arm.label} nomogram version {version}" for arm, version in versions.items()]
     pinned.append(
         f"backbone version {backbone_version}"
         if backbone_version
-        else "no backbone (null signature)"
+        else f"no backbone ({_NO_BACKBONE[signature]})"
     )
     return _card(
         "Recommender",

@@ -1,7 +1,7 @@
 """Step `publish`: evidence, the gate's decision, the registry and the one pointer."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -9,8 +9,7 @@ import pandas as pd
 from components.arms.metrics import evaluation_metrics
 from components.arms.records import ArmModels
 from components.cohort.dataset import Dataset
-from components.networks.records import BackboneRow, NetworkCard
-from components.nomogram.nomogram import Nomogram
+from components.networks.records import NetworkCard
 from components.platform.champion import champion_facts, promote
 from components.platform.model_version import ModelVersion
 from components.platform.recommenders import fetch_content
@@ -22,12 +21,12 @@ from components.promotion.records import ChampionFacts, Decision, Evidence
 from components.reporting import model_card as cards
 from components.study.protocol import Protocol
 from components.study.vocabulary import DataOrigin, SignatureState, Split, TreatmentArm
+from flows.search_result import read_search
 from flows.steps import Result, step_task
 from flows.tasks.arms import part, read_arms, state_of, with_scores
 from flows.tasks.cohort import read_cohort
 from flows.tasks.nomograms import read_nomograms
 from flows.tasks.rivals import Rival, difference_from, open_rival
-from flows.tasks.search import read_search
 from flows.terminal import current_display
 
 
@@ -38,12 +37,7 @@ def publish(
     *,
     dataset: Dataset,
     protocol: Protocol,
-    cohort: Result,
-    search: Result,
-    refit: Result,
-    signature: Result,
-    arms: Result,
-    nomograms: Result,
+    results: Mapping[str, Result],
     tracking: Tracking,
     run_id: str,
     home: Path,
@@ -53,20 +47,31 @@ def publish(
 ) -> Result:
     """The evidence, the decision with its reasons, and the versions registered.
 
-    `on_test_reading` is told that the test patients are being judged and answers how often
-    decisions have done so, this one included.
+    Args:
+        step: Name of the step.
+        key: Its key.
+        dataset: The data.
+        protocol: The science.
+        results: Of the steps before; without `search` and `refit` there is no backbone.
+        tracking: Where the models are recorded.
+        run_id: The study's run.
+        home: For the journal.
+        lineage: Tags of every version.
+        card_lineage: The same for the models' cards.
+        on_test_reading: Told that the test patients are being judged; answers how often decisions
+            have done so, this one included.
     """
     del step, key
     display = current_display()
     with display.step("Registry and promotion") as progress:
-        models = read_arms(arms)
-        table = with_scores(read_cohort(cohort), signature)
+        models = read_arms(results["arms"])
+        table = with_scores(read_cohort(results["cohort"]), results["signature"])
         with display.platform("MLflow"):
             champion = champion_facts(tracking)
         evidence = _evidence(
             models,
             table[table["split"] == Split.TEST.value],
-            dataset=dataset,
+            dataset=dataset if "refit" in results else None,
             protocol=protocol,
             origin=lineage.data_origin,
             champion=champion,
@@ -79,11 +84,8 @@ def publish(
                 versions = _register(
                     made,
                     models,
-                    read_nomograms(nomograms),
+                    results,
                     protocol=protocol,
-                    search=search,
-                    refit=refit,
-                    signature=signature,
                     decision=decision,
                     card_lineage=card_lineage,
                 )
@@ -101,7 +103,7 @@ def _evidence(
     models: dict[TreatmentArm, ArmModels],
     test: pd.DataFrame,
     *,
-    dataset: Dataset,
+    dataset: Dataset | None,
     protocol: Protocol,
     origin: DataOrigin,
     champion: ChampionFacts | None,
@@ -143,7 +145,7 @@ def _evidence(
 
 
 def _rivals(
-    champion: ChampionFacts | None, tracking: Tracking, dataset: Dataset, test: list[str]
+    champion: ChampionFacts | None, tracking: Tracking, dataset: Dataset | None, test: list[str]
 ) -> tuple[Rival | None, Rival | None]:
     """The champion and the first model ever approved, opened once where they are the same."""
     if champion is None:
@@ -160,24 +162,15 @@ def _rivals(
 def _register(
     made: Registration,
     models: dict[TreatmentArm, ArmModels],
-    nomograms: dict[TreatmentArm, Nomogram],
+    results: Mapping[str, Result],
     *,
     protocol: Protocol,
-    search: Result,
-    refit: Result,
-    signature: Result,
     decision: Decision,
     card_lineage: cards.Lineage,
 ) -> list[ModelVersion]:
-    """Backbone, nomograms and recommender, the recommender last."""
-    backbone = made.backbone(
-        Path(refit["network_folder"]),
-        signature_json=signature["deployed"],
-        imaging=protocol.imaging,
-        card=cards.backbone_card(
-            NetworkCard.model_validate(refit["card"]), _chosen_row(search), card_lineage
-        ),
-    )
+    """Backbone, where there is one, nomograms and recommender, the recommender last."""
+    nomograms = read_nomograms(results["nomograms"])
+    backbone = _backbone(made, results, protocol, card_lineage) if "refit" in results else None
     pinned = {
         arm: made.nomogram(
             nomogram,
@@ -186,21 +179,34 @@ def _register(
         )
         for arm, nomogram in nomograms.items()
     }
-    reads_images = state_of(signature) is SignatureState.FITTED
+    state = state_of(results["signature"])
+    reader = backbone if state is SignatureState.FITTED else None
     recommender = made.recommender(
         {arm: (version, nomograms[arm]) for arm, version in pinned.items()},
-        backbone=backbone if reads_images else None,
+        backbone=reader,
         card=cards.recommender_card(
             {arm: version.version for arm, version in pinned.items()},
             decision,
             card_lineage,
-            backbone_version=backbone.version if reads_images else None,
+            backbone_version=reader.version if reader else None,
+            signature=state,
         ),
         tags={"armwise.gate": decision.verdict},
     )
-    return [backbone, *pinned.values(), recommender]
+    return [*([backbone] if backbone else []), *pinned.values(), recommender]
 
 
-def _chosen_row(search: Result) -> BackboneRow:
-    _, choice = read_search(search)
-    return next(row for row in choice.rows if row.is_chosen)
+def _backbone(
+    made: Registration,
+    results: Mapping[str, Result],
+    protocol: Protocol,
+    card_lineage: cards.Lineage,
+) -> ModelVersion:
+    refit, (_, choice) = results["refit"], read_search(results["search"])
+    chosen = next(row for row in choice.rows if row.is_chosen)
+    return made.backbone(
+        Path(refit["network_folder"]),
+        signature_json=results["signature"]["deployed"],
+        imaging=protocol.imaging,
+        card=cards.backbone_card(NetworkCard.model_validate(refit["card"]), chosen, card_lineage),
+    )

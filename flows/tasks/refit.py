@@ -15,10 +15,11 @@ from components.networks.training import plan_training
 from components.study.protocol import Protocol
 from components.study.results import ArtifactRef
 from components.study.vocabulary import Split
+from flows.search_result import read_search
 from flows.steps import Result, step_task
 from flows.tasks.cohort import read_cohort
 from flows.tasks.crops import load_crops
-from flows.tasks.search import read_search, training_set
+from flows.tasks.search import training_set
 from flows.terminal import current_display
 
 CHANNELS = ("arterial", "portal_venous", "arterial_minus_portal_hu")

@@ -20,11 +20,11 @@ from components.study.protocol import Protocol
 from components.study.results import Adaptation, ArtifactRef, Estimate, Quarantined
 from components.study.vocabulary import Split, TreatmentArm
 from components.survival.kaplan_meier import median_follow_up
+from flows.search_result import read_search
 from flows.steps import Result, step_task
 from flows.tasks.arms import read_arms
 from flows.tasks.cohort import read_cohort
 from flows.tasks.nomograms import read_nomograms
-from flows.tasks.search import read_search
 from flows.terminal import current_display
 
 

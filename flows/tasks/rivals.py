@@ -10,9 +10,8 @@ import pandas as pd
 from components.arms.records import ArmModels
 from components.cohort.dataset import Dataset
 from components.imaging.crop import crop_patient
-from components.networks.features import predict
 from components.nomogram.nomogram import Nomogram
-from components.prediction.volumes import open_reader
+from components.prediction.recommender import uses_signature
 from components.promotion.evidence import rival_difference
 from components.study.protocol import EvaluationSection
 from components.study.results import Estimate
@@ -27,10 +26,13 @@ class Rival:
     signature: pd.Series | None
 
 
-def open_rival(content: Path, dataset: Dataset, test_patients: Sequence[str]) -> Rival:
+def open_rival(
+    content: Path, dataset: Dataset | None, test_patients: Sequence[str]
+) -> Rival | None:
     """A recommender's content, its network asked about the test patients' images.
 
-    The images are cropped as the rival's own protocol says.
+    The images are cropped as the rival's own protocol says. None where the rival has a signature
+    of which these patients' value cannot be known: no images, or features given by others.
 
     Raises:
         IntegrityError: The content is incomplete or damaged.
@@ -41,8 +43,13 @@ def open_rival(content: Path, dataset: Dataset, test_patients: Sequence[str]) ->
         for path in sorted(content.glob("*/nomogram.json"))
     }
     folder = content / "backbone"
-    if not folder.is_dir():
+    if not uses_signature(nomograms):
         return Rival(nomograms, None)
+    if dataset is None or not folder.is_dir():
+        return None
+    from components.networks.features import predict  # torch: 7 s that tables alone spare
+    from components.prediction.volumes import open_reader
+
     reader = open_reader(folder)
     crops = np.stack(
         [

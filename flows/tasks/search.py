@@ -9,7 +9,6 @@ import pandas as pd
 
 from components.cohort.endpoint import survival_target
 from components.networks.pruning import keep_networks_of
-from components.networks.records import BackboneChoice, SearchResult
 from components.networks.selection import choose
 from components.networks.training_set import TrainingSet
 from components.platform.halving import epochs_of_group
@@ -82,14 +81,6 @@ def search_backbones(
         "search": found.model_dump(mode="json", by_alias=True),
         "choice": choice.model_dump(mode="json", by_alias=True),
     }
-
-
-def read_search(result: Result) -> tuple[SearchResult, BackboneChoice]:
-    """The records of a `search` result."""
-    return (
-        SearchResult.model_validate(result["search"]),
-        BackboneChoice.model_validate(result["choice"]),
-    )
 
 
 def training_set(table: pd.DataFrame, crops: Result) -> TrainingSet:

@@ -9,7 +9,7 @@ from components.reporting.model_card import (
     nomogram_card,
     recommender_card,
 )
-from components.study.vocabulary import DataOrigin, TreatmentArm
+from components.study.vocabulary import DataOrigin, SignatureState, TreatmentArm
 
 
 @pytest.fixture
@@ -73,7 +73,9 @@ def test_backbone_card_puts_the_arm_alone_beside_the_pooled_auc(content, lineage
 
 def test_recommender_card_pins_versions_and_gives_the_reasons(content, lineage):
     versions = dict.fromkeys(TreatmentArm, "3")
-    card = recommender_card(versions, content.decision, lineage, backbone_version=None)
+    card = recommender_card(
+        versions, content.decision, lineage, backbone_version=None, signature=SignatureState.NULL
+    )
     assert "TACE nomogram version 3" in card
     assert "no backbone" in card
     assert all(reason in card for reason in content.decision.reasons)
