@@ -2,14 +2,15 @@
 
 import os
 import time
+from collections.abc import Callable
+from typing import Any
 
-import typer
 from rich.console import Console
 
-from components.errors import ArmwiseError
 from components.platform.data_version import require_data
 from components.study.protocol import read_protocol
 from flows.cli.options import ProtocolName, StudyDir, settings_of
+from flows.cli.running import run_flow
 from flows.environment import prepare_environment
 from flows.settings import Settings
 from flows.terminal import RunDisplay, log_to_file_only, quiet_streams
@@ -44,26 +45,12 @@ def retrain(protocol: ProtocolName = None, study_dir: StudyDir = None) -> None:
 
 
 def _run(settings: Settings, console: Console) -> None:
-    log = settings.home_path / "logs" / f"retrain-{os.getpid()}.log"
-    console.print(f"[bold]armwise retrain[/bold]  protocol {settings.protocol}  log {log}")
-    try:
-        with quiet_streams(log) as terminal:
-            log_to_file_only()
-            with RunDisplay(terminal) as display:
-                with display.step("Starting the platforms"), display.platform("imports"):
-                    from flows.retrain import retrain as flow
-                display.starting("Prefect")
-                facts = flow(settings.protocol, str(settings.study_path))
-        console.print(str(facts["summary"]), markup=False, soft_wrap=True)
-    except ArmwiseError:
-        raise
-    except Exception as error:
-        console.print(
-            f"armwise: an unexpected {type(error).__name__} stopped the retraining; what led to it "
-            f"is in {log}. `armwise retrain` goes on where it stopped.",
-            markup=False,
-        )
-        raise typer.Exit(1) from error
+    def load() -> Callable[[], dict[str, Any]]:
+        from flows.retrain import retrain as flow
+
+        return lambda: flow(settings.protocol, str(settings.study_path))
+
+    run_flow("retrain", settings, console, load)
 
 
 def validate(protocol: ProtocolName = None, study_dir: StudyDir = None) -> None:
