@@ -23,8 +23,6 @@ def content():
     ("section", "field", "value", "named"),
     [
         ("study", "sede", 1, "study.sede"),
-        ("search", "rungs", [4, 2], "ascending epochs"),
-        ("split", "test_patients", {"tace": 0}, "at least one test patient"),
         ("split", "test_patients", {"ablation": 3}, "split.test_patients"),
         ("clinical", "predictors", {"tace": ["bclc_stage"]}, "none for hepatectomy"),
         ("label", "unknown", "guess", "label.unknown"),

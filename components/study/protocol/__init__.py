@@ -50,6 +50,9 @@ __all__ = [
 ]
 
 
+_DENSENET_PX = 32
+
+
 class Protocol(Section):
     """Every choice that can change a number. A file is complete: nothing is inherited."""
 
@@ -74,6 +77,29 @@ class Protocol(Section):
         missing = [arm.value for arm in self.study.arms if arm not in self.clinical.predictors]
         if missing:
             msg = f"clinical.predictors: expected a set for each arm, none for {', '.join(missing)}"
+            raise ValueError(msg)
+        counted = self.split.test_patients or {}
+        foreign = [arm.value for arm in counted if arm not in self.study.arms]
+        if foreign:
+            msg = f"split.test_patients: expected arms of study.arms, came {', '.join(foreign)}"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _networks_can_be_trained(self) -> "Protocol":
+        warmup, last = self.backbone.warmup_epochs, self.search.rungs[-1]
+        if warmup >= last:
+            msg = (
+                f"backbone.warmup_epochs: expected fewer than the last of search.rungs {last}, "
+                f"came {warmup:g}"
+            )
+            raise ValueError(msg)
+        crop_px = self.imaging.crop_px
+        if "densenet121" in self.backbone.names and crop_px < _DENSENET_PX:
+            msg = (
+                f"imaging.crop_px: expected at least {_DENSENET_PX} with densenet121, which halves "
+                f"an image five times, came {crop_px}"
+            )
             raise ValueError(msg)
         return self
 
@@ -106,9 +132,22 @@ def read_protocol(path: Path) -> Protocol:
     try:
         return Protocol.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'protocol'}: {fault['msg']}"
-            for fault in error.errors()
-        )
-        msg = f"{path}: {faults}"
+        msg = f"{path}: {'; '.join(_fault(fault) for fault in error.errors())}"
         raise UsageError(msg) from None
+
+
+def _fault(fault: Any) -> str:
+    """One of pydantic's faults: the key, what was expected, what came."""
+    key = ".".join(map(str, fault["loc"])) or "protocol"
+    if fault["type"] == "missing":
+        return f"{key}: expected a value, found none"
+    if fault["type"] == "extra_forbidden":
+        return f"{key}: expected no such key; correct its name or take it out"
+    if fault["type"] == "value_error":
+        said = str(fault["ctx"]["error"])
+        # A fault of a whole section names its own key; that of a field stands at the field.
+        return said if len(fault["loc"]) < 2 else f"{key}: {said}"
+    said = fault["msg"].replace("Input should", "expected this to").replace("to have", "having")
+    came = fault["input"]
+    shown = type(came).__name__ if isinstance(came, dict) else repr(came)
+    return f"{key}: {said}, came {shown}"

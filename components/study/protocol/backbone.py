@@ -1,21 +1,23 @@
 """Protocol section `backbone`: the networks and how they are trained."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from components.study.protocol.base import Section
+from components.study.protocol.base import Section, unique
 
 
 class BackboneSection(Section):
     """Which networks compete, what they start from, and their training outside the search."""
 
-    names: tuple[Literal["resnet18", "resnet50", "densenet121"], ...] = Field(min_length=1)
+    names: Annotated[
+        tuple[Literal["resnet18", "resnet50", "densenet121"], ...], AfterValidator(unique)
+    ] = Field(min_length=1)
     weights: Literal["random", "imagenet"]
     weights_dir: str | None = Field(
         default=None, description="Folder of torchvision's .pth files; default: torch's own cache."
     )
-    batch_size: int = Field(ge=2)
+    batch_size: int = Field(ge=2, le=4096)
     warmup_epochs: float = Field(ge=0)
     mixed_precision: bool
     augment: bool

@@ -1,11 +1,14 @@
 """Protocol section `clinical`: the clinical predictors of each arm."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from components.study.protocol.base import Section
+from components.study.protocol.base import Folds, Section, ascending, unique
 from components.study.vocabulary import TreatmentArm
+
+Predictors = Annotated[tuple[str, ...], AfterValidator(unique), Field(min_length=1)]
+Penalty = Annotated[float, Field(ge=0, le=1e6)]
 
 
 class TwoStepSelection(Section):
@@ -21,19 +24,23 @@ class TwoStepSelection(Section):
 class ClinicalSection(Section):
     """The predictors, and whether they are penalised (ridge) or selected (two_step)."""
 
-    predictors: dict[TreatmentArm, tuple[str, ...]] = Field(
+    predictors: dict[TreatmentArm, Predictors] = Field(
         description="ridge: the set written down beforehand; two_step: the candidates."
     )
     method: Literal["ridge", "two_step"]
-    ridge_penalties: tuple[float, ...] = Field(
+    ridge_penalties: Annotated[tuple[Penalty, ...], AfterValidator(ascending)] = Field(
         min_length=1, description="Tried by cross-validated partial likelihood; 0 is unpenalised."
     )
-    cv_folds: int = Field(ge=3)
+    cv_folds: Folds
     two_step: TwoStepSelection | None = Field(description="null where the method is ridge.")
 
     @model_validator(mode="after")
     def _method_has_its_settings(self) -> "ClinicalSection":
         if (self.method == "two_step") != (self.two_step is not None):
-            msg = "clinical.two_step: expected settings with method two_step, null with ridge"
+            came = "null" if self.two_step is None else "settings"
+            msg = (
+                "clinical.two_step: expected settings with method two_step, null with ridge; came "
+                f"{came} with {self.method}"
+            )
             raise ValueError(msg)
         return self

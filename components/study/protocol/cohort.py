@@ -10,7 +10,9 @@ from components.study.protocol.base import Section
 class CohortSection(Section):
     """Limits of the validation gate; the tests of Table 1."""
 
-    max_quarantined: int = Field(ge=0, description="More quarantined patients stop the flow.")
+    max_quarantined: int = Field(
+        ge=0, le=1000, description="More quarantined patients stop the flow."
+    )
     max_missing_share: float = Field(
         ge=0, le=1, description="A predictor with a larger share of missing cells stops the flow."
     )

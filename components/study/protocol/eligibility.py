@@ -8,6 +8,6 @@ from components.study.protocol.base import Section
 class EligibilitySection(Section):
     """Inclusion and exclusion rules; one that cannot be judged is "not assessable"."""
 
-    minimum_age_years: float = Field(ge=0)
-    maximum_days_ct_before_treatment: float = Field(gt=0)
+    minimum_age_years: float = Field(ge=0, le=120)
+    maximum_days_ct_before_treatment: float = Field(gt=0, le=3650)
     require_complete_clinical_data: bool

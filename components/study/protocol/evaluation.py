@@ -4,18 +4,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.study.protocol.base import Section
+from components.study.protocol.base import Days, Section
 
 
 class EvaluationSection(Section):
     """Confidence level, the horizon rule, the risk groups' cut-off."""
 
     confidence_level: float = Field(gt=0.5, lt=1)
-    minimum_events_before: int = Field(ge=1)
-    minimum_at_risk_after: int = Field(ge=1)
+    minimum_events_before: int = Field(ge=1, le=10_000)
+    minimum_at_risk_after: int = Field(ge=1, le=10_000)
     cutoff: Literal["training_median", "median_of_each_split"] = Field(
         description="Of the linear predictor: frozen, or taken again in the test set as the study."
     )
-    truncated_c_days: int | None = Field(
-        gt=0, description="Harrell's C with follow-up cut off here, beside the others; or null."
+    truncated_c_days: Days | None = Field(
+        description="Harrell's C with follow-up cut off here, beside the others; or null."
     )

@@ -11,4 +11,4 @@ class NomogramSection(Section):
     """Axes and resolution, as in R's `rms::nomogram`."""
 
     axes: Literal["pretty", "data_range"]
-    maximum_points: float = Field(gt=0)
+    maximum_points: float = Field(ge=1, le=1000)

@@ -1,35 +1,53 @@
 """Protocol section `search`: how configurations of the backbones are tried."""
 
-from pydantic import Field, model_validator
+import math
+from typing import Annotated
 
-from components.study.protocol.base import Section
+from pydantic import AfterValidator, Field, model_validator
+
+from components.study.protocol.base import Section, Share, ascending, ordered
+
+Rate = Annotated[float, Field(gt=0, lt=1)]
+"""Drawn on the log scale, so never 0."""
+
+Epoch = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class SearchSpace(Section):
     """Ranges from which configurations are drawn beforehand; learning rates on the log scale."""
 
-    learning_rate: tuple[float, float]
-    weight_decay: tuple[float, float]
-    dropout: tuple[float, float]
-    label_smoothing: tuple[float, float]
+    learning_rate: Annotated[tuple[Rate, Rate], AfterValidator(ordered)]
+    weight_decay: Annotated[tuple[Rate, Rate], AfterValidator(ordered)]
+    dropout: Annotated[tuple[Share, Share], AfterValidator(ordered)]
+    label_smoothing: Annotated[tuple[Share, Share], AfterValidator(ordered)]
 
 
 class SearchSection(Section):
     """Synchronous successive halving with k-fold cross-validation inside each trial."""
 
-    folds: int = Field(ge=2)
-    configurations: int = Field(ge=1, description="Configurations drawn for each backbone.")
-    rungs: tuple[int, ...] = Field(min_length=1, description="Epochs at which halving happens.")
-    reduction: int = Field(ge=2, description="One in `reduction` goes on after each rung.")
+    folds: int = Field(ge=2, le=20)
+    configurations: int = Field(
+        ge=1, le=1000, description="Configurations drawn for each backbone."
+    )
+    rungs: Annotated[tuple[Epoch, ...], AfterValidator(ascending)] = Field(
+        min_length=1, description="Epochs at which halving happens."
+    )
+    reduction: int = Field(ge=2, le=100, description="One in `reduction` goes on after each rung.")
     space: SearchSpace
-    cpus_per_trial: float = Field(gt=0)
+    cpus_per_trial: float = Field(gt=0, le=1024)
     gpus_per_trial: float = Field(ge=0, le=1, description="Used only where a GPU is there.")
-    threads_per_trial: int = Field(ge=1)
-    max_failures: int = Field(ge=0, description="Times that a killed trial is brought back.")
+    threads_per_trial: int = Field(ge=1, le=1024)
+    max_failures: int = Field(
+        ge=0, le=100, description="Times that a killed trial is brought back."
+    )
 
     @model_validator(mode="after")
-    def _rungs_ascend(self) -> "SearchSection":
-        if list(self.rungs) != sorted(set(self.rungs)) or self.rungs[0] < 1:
-            msg = f"search.rungs: expected ascending epochs from 1 on, came {list(self.rungs)}"
+    def _threads_have_their_cpus(self) -> "SearchSection":
+        if self.threads_per_trial > math.ceil(self.cpus_per_trial):
+            msg = (
+                "search.threads_per_trial: expected at most search.cpus_per_trial "
+                f"{self.cpus_per_trial:g} rounded up, came {self.threads_per_trial}; trials would "
+                "take each other's cores"
+            )
             raise ValueError(msg)
         return self

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.study.protocol.base import Section
+from components.study.protocol.base import Folds, Section
 
 
 class SignatureSection(Section):
@@ -22,8 +22,8 @@ class SignatureSection(Section):
         default=None, gt=0, le=1, description="Univariate Cox screen; none where null."
     )
     l1_ratio: float = Field(gt=0, le=1)
-    n_lambdas: int = Field(ge=5)
+    n_lambdas: int = Field(ge=5, le=1000)
     lambda_min_ratio: float = Field(gt=0, lt=1)
-    cv_folds: int = Field(ge=3)
-    cv_repeats: int = Field(ge=1)
+    cv_folds: Folds
+    cv_repeats: int = Field(ge=1, le=1000)
     rule: Literal["lambda_min", "lambda_1se"]
