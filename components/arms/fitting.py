@@ -18,10 +18,12 @@ from components.arms.preparation import PreparedArm, prepare_arm
 from components.arms.records import ArmModels, RiskGroups, SampleSize
 from components.arms.risk_groups import risk_groups
 from components.arms.sample_size import sample_size
+from components.arms.separation import separations
 from components.cohort.endpoint import survival_target
 from components.cohort.schema import PREDICTORS, Variable
 from components.study.protocol import ClinicalSection, EvaluationSection, StudySection
 from components.study.randomness import step_seed
+from components.study.results import Adaptation
 from components.study.vocabulary import ModelKind, SignatureState, Split, TreatmentArm
 from components.survival.cox import CoxModel, RidgeChoice, choose_ridge, fit_cox_model
 from components.survival.design import Predictor
@@ -78,6 +80,7 @@ def fit_arm(
         arm, train, test, names=clinical.predictors[arm], signature=signature, codebook=codebook
     )
     fitted = _fit_models(arm, prepared, clinical, seed=seed)
+    separated = _remedies(arm, prepared, fitted)
     refused = not_estimable_horizons(
         survival_target(prepared.train), study.horizons_days, evaluation
     )
@@ -98,8 +101,11 @@ def fit_arm(
         calibration=tuple(one for each in scored for one in calibration(each, evaluation)),
         roc_curves=tuple(one for each in scored for one in roc_curves(each, evaluation)),
         sample_size=fitted.sample_size,
-        notes=_notes(arm, prepared, fitted, signature),
-        adaptations=prepared.adaptations,
+        notes=(
+            *_notes(arm, prepared, fitted, signature),
+            *(f"{arm.label}: {one.why}; {one.done}." for one in separated),
+        ),
+        adaptations=(*prepared.adaptations, *separated),
         quarantined=prepared.quarantined,
     )
 
@@ -111,6 +117,21 @@ def _notes(
     null = [f"{arm.label}: {why}, so models and nomogram are clinical."] if why else []
     small = [one.sentence for one in fitted.sample_size.values() if not one.is_sufficient]
     return (*null, *prepared.notes, *small)
+
+
+def _remedies(arm: TreatmentArm, prepared: PreparedArm, fitted: _Fitted) -> tuple[Adaptation, ...]:
+    """What was done about each level, of more than two, that separates deaths from others."""
+    ridge = fitted.ridge.get(ModelKind.CLINICAL)
+    shrunk = f"shrunk by the ridge penalty {ridge.penalty:g}" if ridge else "without a penalty"
+    return tuple(
+        Adaptation(
+            step=f"models of {arm.value}",
+            asked=f"a coefficient of {one.label} {one.level}",
+            done=f"kept, its coefficient {shrunk}",
+            why=one.sentence,
+        )
+        for one in separations(prepared.train, prepared.clinical)
+    )
 
 
 def _fit_models(

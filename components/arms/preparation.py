@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from components.arms.separation import separations
 from components.cohort.schema import PREDICTORS, Variable
 from components.errors import CohortRejected, UsageError
 from components.study.results import Adaptation, Quarantined
@@ -52,8 +53,9 @@ def prepare_arm(
     train, train_said = _complete(arm, train, columns, split="training")
     test, test_said = _complete(arm, test, columns, split="test")
     predictors, notes = _predictors(arm, train, [codebook[name] for name in names])
+    predictors, separated = _without_separating(arm, train, predictors)
     test, quarantined = _known_levels(test, predictors)
-    said = (*train_said, *test_said)
+    said = (*train_said, *test_said, *separated)
     return PreparedArm(
         train=train,
         test=test,
@@ -126,6 +128,28 @@ def _predictors(
         else:
             predictors.append(_continuous(train, variable))
     return tuple(predictors), notes
+
+
+def _without_separating(
+    arm: TreatmentArm, train: pd.DataFrame, predictors: tuple[Predictor, ...]
+) -> tuple[tuple[Predictor, ...], list[Adaptation]]:
+    """Leaves out predictors of two levels of which one separates: they hold nothing to estimate.
+
+    A ridge penalty would keep the coefficient finite, but as large as the penalty lets it: a level
+    of two patients could then span a nomogram.
+    """
+    two_level = [one for one in predictors if len(one.levels) == 2]
+    found = {one.predictor: one for one in separations(train, two_level)}
+    said = [
+        Adaptation(
+            step=f"models of {arm.value}",
+            asked=f"{arm.label}: the predictor {one.label}",
+            done=f"{one.label} left out",
+            why=one.sentence,
+        )
+        for one in found.values()
+    ]
+    return tuple(one for one in predictors if one.name not in found), said
 
 
 def _categorical(
