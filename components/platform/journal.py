@@ -10,10 +10,11 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from components.promotion.history import HistoryEntry
 from components.study.results import Record
 
 _FOLDER = "journal"
@@ -22,15 +23,21 @@ _FOLDER = "journal"
 class Intention(Record):
     """What is about to be done in the registry.
 
-    `registration`: versions are made that carry `identity` as a tag. `promotion`: the pointer moves
-    from the recommender version `previous` (None: there is none) to `target`.
+    `registration`: versions are made that carry `identity` as a tag. `move`: the pointer moves as
+    `entry` says, and the entry is written into the history.
     """
 
-    schema_: Literal["armwise.intention/1"] = Field(default="armwise.intention/1", alias="schema")
-    kind: Literal["registration", "promotion"]
+    schema_: Literal["armwise.intention/2"] = Field(default="armwise.intention/2", alias="schema")
+    kind: Literal["registration", "move"]
     identity: str
-    target: str | None = None
-    previous: str | None = None
+    entry: HistoryEntry | None = None
+
+    @model_validator(mode="after")
+    def _a_move_has_its_entry(self) -> Self:
+        if (self.kind == "move") != (self.entry is not None):
+            msg = "expected an entry of the history with a move, and with nothing else"
+            raise ValueError(msg)
+        return self
 
 
 def new_identity() -> str:
@@ -60,6 +67,16 @@ def intending(home: Path, intention: Intention) -> Iterator[None]:
         _sync(folder)
         yield
         path.unlink()
+
+
+@contextlib.contextmanager
+def one_at_a_time(home: Path) -> Iterator[None]:
+    """Wait until no other process of this home moves the pointer, and keep them waiting."""
+    folder = home / _FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "pointer.lock").open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

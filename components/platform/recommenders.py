@@ -8,10 +8,10 @@ from components.errors import IntegrityError
 from components.platform.champion import CHAMPION
 from components.platform.mlflow_library import mlflow
 from components.platform.model_version import RECOMMENDER
-from components.platform.tracking import Tracking
+from components.platform.tracking import Store
 
 
-def fetch_content(tracking: Tracking, version: str, *, folder: Path) -> Path:
+def fetch_content(store: Store, version: str, *, folder: Path) -> Path:
     """A recommender's content (nomograms by arm, `backbone/`) in a folder.
 
     Raises:
@@ -20,7 +20,7 @@ def fetch_content(tracking: Tracking, version: str, *, folder: Path) -> Path:
     try:
         uri = f"models:/{RECOMMENDER}/{version}/artifacts/content"
         path = mlflow.artifacts.download_artifacts(
-            uri, dst_path=str(folder), tracking_uri=tracking.uri
+            uri, dst_path=str(folder), tracking_uri=store.uri
         )
     except (MlflowException, OSError) as error:
         msg = (
@@ -31,7 +31,7 @@ def fetch_content(tracking: Tracking, version: str, *, folder: Path) -> Path:
     return Path(path)
 
 
-def recommender_to_serve(tracking: Tracking) -> tuple[str, str]:
+def recommender_to_serve(store: Store) -> tuple[str, str]:
     """The address of the recommender to serve, and why this one, in a sentence.
 
     The champion where there is one, else the newest version.
@@ -39,7 +39,7 @@ def recommender_to_serve(tracking: Tracking) -> tuple[str, str]:
     Raises:
         IntegrityError: No recommender is registered.
     """
-    client = tracking.client
+    client = store.client
     try:
         found = client.get_model_version_by_alias(RECOMMENDER, CHAMPION)
         return (

@@ -25,7 +25,7 @@ from components.platform.model_version import (
     nomogram_name,
 )
 from components.platform.package import build_wheel
-from components.platform.tracking import Tracking
+from components.platform.tracking import Store, Tracking
 from components.prediction.backbone_card import BackboneCard
 from components.prediction.recommender import RecommenderCard
 from components.prediction.stored import content_digest
@@ -268,17 +268,20 @@ def registering(
             raise
 
 
-def remove_registration(tracking: Tracking, identity: str) -> tuple[str, ...]:
+def remove_registration(store: Store, identity: str) -> tuple[str, ...]:
     """Remove what a registration made; returns what was removed, in words."""
-    client = tracking.client
+    client = store.client
     removed = []
     for found in client.search_model_versions(f"tag.`{IDENTITY_TAG}` = '{identity}'"):
         client.delete_model_version(found.name, str(found.version))
         removed.append(f"{found.name} version {found.version}")
-        if not client.search_model_versions(f"name = '{found.name}'"):
+        others = client.search_model_versions(f"name = '{found.name}'")
+        # Tags of the model itself are the history of promotions: it outlives the versions.
+        if not others and not client.get_registered_model(found.name).tags:
             client.delete_registered_model(found.name)
+    experiments = [one.experiment_id for one in client.search_experiments()]
     logged: Any = client.search_logged_models(
-        [tracking.experiment_id], filter_string=f"tags.`{IDENTITY_TAG}` = '{identity}'"
+        experiments, filter_string=f"tags.`{IDENTITY_TAG}` = '{identity}'"
     )
     for model in logged:
         client.delete_logged_model(model.model_id)

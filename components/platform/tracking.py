@@ -3,11 +3,12 @@
 The embedded default is SQLite beside the data; the same calls work against a server.
 """
 
+import contextlib
 import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,11 +32,32 @@ METRICS_PER_CALL = 1000
 SERVER_TIMEOUT_S = 10.0
 
 
-class Tracking:
-    """Where a study's runs are recorded.
+class Store:
+    """MLflow at an address: its runs and its registry.
 
     Args:
         tracking_uri: A database (`sqlite:///...`, `postgresql+psycopg://...`) or a server.
+
+    Raises:
+        PlatformError: The server does not answer, or the database cannot be used.
+    """
+
+    def __init__(self, tracking_uri: str) -> None:
+        check_connection(tracking_uri)
+        self.uri = tracking_uri
+        # Models are saved and loaded by MLflow's own functions, which know only the global address.
+        mlflow.set_tracking_uri(tracking_uri)
+        mlflow.set_registry_uri(tracking_uri)
+        with _usable(tracking_uri):
+            self.client: Any = mlflow.MlflowClient(tracking_uri, tracking_uri)
+            self.client.search_experiments(max_results=1)
+
+
+class Tracking(Store):
+    """Where a study's runs are recorded.
+
+    Args:
+        tracking_uri: As for `Store`.
         experiment: Name of the experiment; made when it is new.
         artifact_root: Folder of the experiment's files, for a database on this machine. A server
             decides for itself: leave it None.
@@ -47,21 +69,10 @@ class Tracking:
     def __init__(
         self, tracking_uri: str, experiment: str, *, artifact_root: Path | None = None
     ) -> None:
-        check_connection(tracking_uri)
-        self.uri = tracking_uri
+        super().__init__(tracking_uri)
         self.experiment = experiment
-        # Models are saved and loaded by MLflow's own functions, which know only the global address.
-        mlflow.set_tracking_uri(tracking_uri)
-        mlflow.set_registry_uri(tracking_uri)
-        try:
-            self.client: Any = mlflow.MlflowClient(tracking_uri, tracking_uri)
+        with _usable(tracking_uri):
             self.experiment_id: str = self._experiment(artifact_root)
-        except (MlflowException, SQLAlchemyError) as error:
-            msg = (
-                f"expected a usable MLflow store at {_shown(tracking_uri)}: {_first_line(error)}; "
-                "after a change of MLflow's version run `mlflow db upgrade` on it"
-            )
-            raise PlatformError(msg) from error
 
     def _experiment(self, artifact_root: Path | None) -> str:
         found = self.client.get_experiment_by_name(self.experiment)
@@ -210,6 +221,18 @@ class Tracking:
         runs = ",".join(f'"{run_id}"' for run_id in run_ids)
         page = f'/#/compare-runs?runs=[{runs}]&experiments=["{self.experiment_id}"]'
         return self.uri.rstrip("/") + page if _is_server(self.uri) else page
+
+
+@contextlib.contextmanager
+def _usable(tracking_uri: str) -> Iterator[None]:
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        msg = (
+            f"expected a usable MLflow store at {_shown(tracking_uri)}: {_first_line(error)}; "
+            "after a change of MLflow's version run `mlflow db upgrade` on it"
+        )
+        raise PlatformError(msg) from error
 
 
 def check_connection(tracking_uri: str) -> None:

@@ -6,7 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from components.errors import ArmwiseError
-from flows.cli import demo, init, retrain, servers, split
+from flows.cli import demo, history, init, retrain, servers, split
 
 _app = typer.Typer(
     name="armwise",
@@ -20,6 +20,9 @@ _app.command("split")(split.split)
 _app.command("retrain")(retrain.retrain)
 _app.command("validate")(retrain.validate)
 _app.command("demo")(demo.demo)
+_app.command("history")(history.history)
+_app.command("rollback")(history.rollback)
+_app.command("approve")(history.approve)
 _app.command("ui")(servers.ui)
 _app.command("serve")(servers.serve)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from components.errors import UsageError
 from flows.settings import Settings
 
 StudyDir = Annotated[
@@ -19,3 +20,15 @@ ProtocolName = Annotated[
 def settings_of(**given: Any) -> Settings:
     """The settings, with what the command line gives above everything else."""
     return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def require_store(settings: Settings) -> None:
+    """Nothing, once there is a store to look at.
+
+    Raises:
+        UsageError: The embedded store was never made.
+    """
+    path = settings.home_path / "mlflow.db"
+    if settings.tracking_uri is None and not path.is_file():
+        msg = f"expected an MLflow store at {path}, found none; run `armwise retrain` first"
+        raise UsageError(msg)

@@ -8,10 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from components.errors import UsageError
-from flows.cli.options import StudyDir, settings_of
+from flows.cli.options import StudyDir, require_store, settings_of
 from flows.environment import prepare_environment
-from flows.settings import Settings
 
 Port = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Port to listen on.")]
 
@@ -20,7 +18,7 @@ def ui(port: Port = None, study_dir: StudyDir = None) -> None:
     """Opens the MLflow UI on the embedded store."""
     settings = settings_of(port=port, study_dir=study_dir)
     prepare_environment(settings)
-    _require_store(settings)
+    require_store(settings)
     address = f"http://{settings.host}:{settings.port}"
     Console(highlight=False).print(f"MLflow UI at {address} (stop it with Ctrl+C)", markup=False)
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
@@ -42,7 +40,7 @@ def serve(
     """Serves a registered model over HTTP: the champion recommender unless another is named."""
     settings = settings_of(serving_port=port, study_dir=study_dir)
     prepare_environment(settings)
-    _require_store(settings)
+    require_store(settings)
     console = Console(highlight=False)
     if model is None:
         from components.platform.recommenders import recommender_to_serve
@@ -62,13 +60,6 @@ def serve(
         "models", "serve", "--model-uri", model, "--env-manager", "local",
         "--host", settings.host, "--port", str(settings.serving_port), "--workers", "1",
     )  # fmt: skip
-
-
-def _require_store(settings: Settings) -> None:
-    path = settings.home_path / "mlflow.db"
-    if settings.tracking_uri is None and not path.is_file():
-        msg = f"expected an MLflow store at {path}, found none; run `armwise retrain` first"
-        raise UsageError(msg)
 
 
 def _become_mlflow(*arguments: str) -> None:

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from components.platform.registry import Lineage
+from components.platform.registry import Lineage, registering
 from components.platform.tracking import Tracking
 from components.study.vocabulary import DataOrigin
 
@@ -44,3 +44,24 @@ def lineage():
         protocol_hash="p" * 16,
         split_hash="s" * 16,
     )
+
+
+def register_in(tracking, home, nomograms, lineage):
+    """Registers nomograms and a recommender in a run of their own; gives the recommender."""
+
+    def make(key: str, **changes):
+        run_id = tracking.study_run(key, name="study", tags={})
+        own = lineage.model_copy(update=changes)
+        with registering(tracking, home=home, run_id=run_id, lineage=own) as registration:
+            made = {
+                arm: (registration.nomogram(nomogram, card="#"), nomogram)
+                for arm, nomogram in nomograms.items()
+            }
+            return registration.recommender(made, backbone=None, card="#")
+
+    return make
+
+
+@pytest.fixture
+def register(tracking, home, nomograms, lineage):
+    return register_in(tracking, home, nomograms, lineage)

@@ -5,24 +5,11 @@ from mlflow.exceptions import MlflowException
 
 from components.errors import UsageError
 from components.platform.champion import champion_facts, promote, repair
+from components.platform.history import read_history, record_move
 from components.platform.journal import Intention, intending, is_clear
-from components.platform.registry import RECOMMENDER, nomogram_name, registering
+from components.platform.registry import RECOMMENDER, nomogram_name
+from components.promotion.history import next_entry
 from components.study.vocabulary import DataOrigin, TreatmentArm
-
-
-@pytest.fixture
-def register(tracking, home, nomograms, lineage):
-    def make(key: str, **changes):
-        run_id = tracking.study_run(key, name="study", tags={})
-        own = lineage.model_copy(update=changes)
-        with registering(tracking, home=home, run_id=run_id, lineage=own) as registration:
-            made = {
-                arm: (registration.nomogram(nomogram, card="#"), nomogram)
-                for arm, nomogram in nomograms.items()
-            }
-            return registration.recommender(made, backbone=None, card="#")
-
-    return make
 
 
 def alias(tracking, name):
@@ -37,10 +24,19 @@ def aliases(tracking):
     return {alias(tracking, name) for name in names}
 
 
-def die_while_promoting(home, target, previous):
-    intention = Intention(kind="promotion", identity="x", target=target, previous=previous)
+def die_while_promoting(tracking, home, target, previous):
+    entry = next_entry(
+        read_history(tracking),
+        kind="promotion",
+        from_version=previous,
+        to_version=target,
+        reason="r",
+        by="gate",
+    )
+    intention = Intention(kind="move", identity="x", entry=entry)
     with pytest.raises(KeyboardInterrupt), intending(home, intention):
         raise KeyboardInterrupt
+    return entry
 
 
 def test_nothing_promoted_means_no_champion(tracking, register):
@@ -66,14 +62,6 @@ def test_all_aliases_follow_the_pointer_and_the_facts_are_its_pins(tracking, hom
     assert tags["armwise.promotion_reason"] == "better"
 
 
-def test_rolling_back_is_the_same_call(tracking, home, register):
-    first, second = register("one"), register("two")
-    promote(tracking, second, home=home, reason="r")
-
-    assert promote(tracking, first, home=home, reason="back").recommender_version == "1"
-    assert aliases(tracking) == {"1"}
-
-
 @pytest.mark.parametrize(
     "foreign", [{"study_id": "another-study"}, {"data_origin": DataOrigin.REAL}]
 )
@@ -87,35 +75,43 @@ def test_a_foreign_challenger_is_refused_and_nothing_moves(tracking, home, regis
     assert is_clear(home)
 
 
-@pytest.mark.parametrize("moved", [False, True], ids=["before the pointer", "after the pointer"])
-def test_a_promotion_cut_short_is_finished_at_the_next_start(tracking, home, register, moved):
+CUT = ["nothing", "entry", "pointer"]
+
+
+@pytest.mark.parametrize("done_before", CUT)
+def test_a_promotion_cut_short_is_finished_at_the_next_start(tracking, home, register, done_before):
     first, second = register("one"), register("two")
     promote(tracking, first, home=home, reason="r")
-    die_while_promoting(home, second.version, first.version)
-    if moved:
+    entry = die_while_promoting(tracking, home, second.version, first.version)
+    if done_before != "nothing":
+        record_move(tracking, entry)
+    if done_before == "pointer":
         tracking.client.set_registered_model_alias(RECOMMENDER, "champion", "2")
 
     done = repair(tracking, home=home)
 
     assert done == ("finished the promotion of armwise-recommender version 2",)
     assert aliases(tracking) == {"2"}
+    assert [one.to_version for one in read_history(tracking)] == ["1", "2"]
+    assert read_history(tracking)[-1] == entry
     assert repair(tracking, home=home) == ()
 
 
 def test_a_pointer_moved_since_is_left_where_it_is(tracking, home, register):
     first, second, third = register("one"), register("two"), register("three")
     promote(tracking, first, home=home, reason="r")
-    die_while_promoting(home, second.version, first.version)
+    die_while_promoting(tracking, home, second.version, first.version)
     promote(tracking, third, home=home, reason="r")
 
     repair(tracking, home=home)
 
     assert aliases(tracking) == {"3"}
+    assert [entry.to_version for entry in read_history(tracking)] == ["1", "3"]
 
 
 def test_a_promotion_of_a_version_that_is_gone_is_dropped(tracking, home, register):
     promote(tracking, register("one"), home=home, reason="r")
-    die_while_promoting(home, "7", "1")
+    die_while_promoting(tracking, home, "7", "1")
 
     assert "is gone" in repair(tracking, home=home)[0]
     assert aliases(tracking) == {"1"}

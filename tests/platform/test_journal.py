@@ -7,11 +7,12 @@ import sys
 import pytest
 
 from components.platform.journal import Intention, abandoned, intending, is_clear
+from components.promotion.history import next_entry
 
 HOLD = """
 import pathlib, sys, time
 from components.platform.journal import Intention, intending
-intention = Intention(kind="promotion", identity="other", target="2")
+intention = Intention(kind="registration", identity="other")
 with intending(pathlib.Path(sys.argv[1]), intention):
     print("held", flush=True)
     time.sleep(60)
@@ -26,7 +27,10 @@ def test_what_was_carried_out_leaves_nothing(tmp_path):
 
 
 def test_what_failed_is_given_to_the_repair_once(tmp_path):
-    intention = Intention(kind="promotion", identity="a", target="3", previous="2")
+    entry = next_entry(
+        [], kind="promotion", from_version=None, to_version="3", reason="r", by="gate"
+    )
+    intention = Intention(kind="move", identity="a", entry=entry)
     with pytest.raises(KeyboardInterrupt), intending(tmp_path, intention):
         raise KeyboardInterrupt
 

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from components.platform.champion import champion_facts, promote, repair
+from components.platform.history import read_history
 from components.platform.registry import registering
 from components.platform.tracking import Tracking
 from components.study.vocabulary import TreatmentArm
@@ -76,6 +77,8 @@ def test_runs_models_and_the_pointer_work_over_http(server, tmp_path, nomograms,
     assert facts == champion_facts(tracking)
     assert facts.nomogram_versions == dict.fromkeys(TreatmentArm, "1")
     assert repair(tracking, home=tmp_path) == ()
+    (entry,) = read_history(tracking)
+    assert (entry.kind, entry.from_version, entry.to_version) == ("promotion", None, "1")
     row = pd.DataFrame([{"bclc_stage": "B", "tumor_diameter_cm": 7.0, "dl_signature": 0.1}])
     (said,) = mlflow.pyfunc.load_model("models:/armwise-nomogram-tace@champion").predict(row)
     assert said["arm"] == "tace"
