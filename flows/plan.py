@@ -51,7 +51,15 @@ RETRAIN_STEPS = (
         "search",
         "Backbone search",
         ("cohort", "crops"),
-        ("study", "label", "search", "backbone", "evaluation"),
+        (
+            "study",
+            "label",
+            "search",
+            "backbone",
+            "evaluation.confidence_level",
+            "evaluation.minimum_events_before",
+            "evaluation.minimum_at_risk_after",
+        ),
     ),
     Step(
         "refit",

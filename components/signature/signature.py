@@ -118,17 +118,16 @@ def fit_signature(
         NoEventsInArm: Nobody has died.
     """
     table = np.asarray(features, dtype=np.float64)
-    if section.strata == "none":
-        arms = np.full(target.n, "pooled")
-    uncorrelated = _uncorrelated(table, network_id, maximum=section.maximum_correlation)
-    screened = _screened(table, uncorrelated, target, arms, p_value=section.screen_p_value)
+    uncorrelated, screened = filter_features(
+        table, target, arms, section=section, network_id=network_id
+    )
     means, sds = table[:, screened].mean(axis=0), table[:, screened].std(axis=0)
     lasso = None
     if screened.size:
         lasso = lasso_cox(
             (table[:, screened] - means) / sds,
             target,
-            unpenalised=arm_indicators(arms),
+            unpenalised=arm_indicators(_held_apart(arms, section)),
             l1_ratio=section.l1_ratio,
             n_lambdas=section.n_lambdas,
             lambda_min_ratio=section.lambda_min_ratio,
@@ -136,6 +135,7 @@ def fit_signature(
             n_repeats=section.cv_repeats,
             rule=section.rule,
             rng=rng,
+            whole_path=False,
             map=map,
         )
     coefficients = np.zeros(screened.size) if lasso is None else lasso.coefficients
@@ -159,6 +159,31 @@ def fit_signature(
     )
 
 
+def filter_features(
+    features: FloatArray,
+    target: SurvivalTarget,
+    arms: NDArray[np.str_],
+    *,
+    section: SignatureSection,
+    network_id: str,
+) -> tuple[IntArray, IntArray]:
+    """Numbers of the features left by the correlation filter, and of those left by the screen.
+
+    Arguments and what it raises are those of `fit_signature`, of which it is the first half.
+    """
+    uncorrelated = _uncorrelated(features, network_id, maximum=section.maximum_correlation)
+    if section.screen_p_value is None or not uncorrelated.size:
+        return uncorrelated, uncorrelated
+    strata = np.unique(_held_apart(arms, section), return_inverse=True)[1]
+    screen = univariate_screen(features[:, uncorrelated], target, strata=strata)
+    return uncorrelated, uncorrelated[screen.p_value < section.screen_p_value]
+
+
+def _held_apart(arms: NDArray[np.str_], section: SignatureSection) -> NDArray[np.str_]:
+    """The arms, or one for all where the section pools them."""
+    return np.full(arms.size, "pooled") if section.strata == "none" else arms
+
+
 def arm_indicators(arms: NDArray[np.str_]) -> FloatArray:
     """Indicator columns (n, n_arms - 1) of all arms present but the first by name."""
     levels = np.unique(arms)
@@ -178,19 +203,3 @@ def _uncorrelated(table: FloatArray, network_id: str, *, maximum: float) -> IntA
     if not varying.size:
         return varying
     return varying[correlation_filter(table[:, varying], maximum=maximum)]
-
-
-def _screened(
-    table: FloatArray,
-    candidates: IntArray,
-    target: SurvivalTarget,
-    arms: NDArray[np.str_],
-    *,
-    p_value: float | None,
-) -> IntArray:
-    """The candidates whose univariate Wald p lies below `p_value`; all of them without one."""
-    if p_value is None or not candidates.size:
-        return candidates
-    strata = np.unique(arms, return_inverse=True)[1]
-    screen = univariate_screen(table[:, candidates], target, strata=strata)
-    return candidates[screen.p_value < p_value]

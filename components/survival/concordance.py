@@ -1,9 +1,10 @@
 """Concordant pairs of a score, and the influence of each patient on their share."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.survival.ipcw import CensoringDistribution
 from components.survival.target import FloatArray, SurvivalTarget
@@ -16,11 +17,13 @@ _BLOCK_PAIRS = 4_000_000
 class Concordance:
     """The weighted share of concordant pairs, and its infinitesimal jackknife.
 
-    `influence` (n,) sums to 0; the root of its sum of squares is the standard error.
+    `influence` (n,) sums to 0; the root of its sum of squares is the standard error. `pairs` is the
+    weight of all comparable pairs.
     """
 
     value: float
     influence: FloatArray
+    pairs: float
 
     @classmethod
     def of(cls, target: SurvivalTarget, score: FloatArray, weight: FloatArray) -> Self | None:
@@ -45,12 +48,29 @@ class Concordance:
         if total == 0:
             return None
         value = float(agree.sum()) / 2.0 / total
-        return cls(value, (agree - value * pairs) / total)
+        return cls(value, (agree - value * pairs) / total, total)
 
     @property
     def std_error(self) -> float:
         """Standard error by the infinitesimal jackknife, the weights taken as known."""
         return float(np.sqrt(np.sum(self.influence**2)))
+
+
+def concordance_within(
+    target: SurvivalTarget, score: FloatArray, groups: NDArray[Any]
+) -> float | None:
+    """Harrell's C over the comparable pairs within each group (n,); None where there is none.
+
+    Pairs of two groups do not count, as with R's `concordance(... + strata(group))`.
+    """
+    found = []
+    for group in np.unique(groups):
+        part = target.subset(groups == group)
+        found.append(Concordance.of(part, score[groups == group], pair_weights(part, None)))
+    known = [one for one in found if one is not None]
+    if not known:
+        return None
+    return float(np.average([one.value for one in known], weights=[one.pairs for one in known]))
 
 
 def pair_weights(target: SurvivalTarget, tau_days: float | None) -> FloatArray:

@@ -23,6 +23,10 @@ from components.survival.target import BoolArray, FloatArray, IntArray, Survival
 _TOLERANCE = 1e-8
 _TOLERANCE_CHOSEN = 1e-14
 
+# A path is followed part by part, and left where a fit predicts this much worse than the empty one.
+_PARTS = (0.4, 0.55, 0.7, 0.85)
+_HOPELESS = 1.05
+
 LambdaRule = Literal["lambda_min", "lambda_1se"]
 
 
@@ -74,6 +78,7 @@ def lasso_cox(
     n_repeats: int,
     rule: LambdaRule,
     rng: np.random.Generator,
+    whole_path: bool = True,
     map: FoldMap = builtins.map,  # noqa: A002 -- it says what may be passed
 ) -> LassoCox:
     """The penalised Cox fit at the penalty that cross-validation chooses.
@@ -89,6 +94,8 @@ def lasso_cox(
         n_repeats: Draws of the folds; their deviances are averaged.
         rule: The penalty of least deviance, or the largest within a standard error of it.
         rng: Draws the folds.
+        whole_path: Whether all penalties are fitted, or only those before the deviance has clearly
+            left its minimum (`worthwhile`): the last third of a path takes nine tenths of the time.
         map: Runs the folds' fits; the numbers are the same whatever runs them.
 
     Raises:
@@ -102,6 +109,8 @@ def lasso_cox(
     lambdas = lambda_sequence(problem, n_lambdas=n_lambdas, lambda_min_ratio=lambda_min_ratio)
     strata = np.unique(np.column_stack([columns, target.event]), axis=0, return_inverse=True)[1]
     folds = np.stack([draw_folds(strata, n_folds=n_folds, rng=rng) for _ in range(n_repeats)])
+    if not whole_path:
+        lambdas = lambdas[: worthwhile(problem, lambdas, fold_of=folds[0], map=map)]
     mean, std_error = cross_validate(problem, lambdas, folds=folds, map=map)
     index = choose_lambda(mean, std_error, rule=rule)
     path = lasso_path(problem, lambdas, tolerance=_TOLERANCE)
@@ -155,6 +164,26 @@ def cross_validate(
         means.append(mean)
         std_errors.append(np.sqrt(variance / (numbers.size - 1)))
     return np.mean(means, axis=0), np.mean(std_errors, axis=0)
+
+
+def worthwhile(
+    problem: LassoProblem,
+    lambdas: FloatArray,
+    *,
+    fold_of: IntArray,
+    map: FoldMap = builtins.map,  # noqa: A002 -- as in lasso_cox
+) -> int:
+    """How many penalties to fit: up to where the deviance exceeds the empty model's by a twentieth.
+
+    There the fits have long been too free, and weaker penalties make it worse. The penalties are
+    tried part by part on one draw of the folds (n,); all of them where no part ends so.
+    """
+    for share in _PARTS:
+        n = round(share * lambdas.size)
+        mean, _ = cross_validate(problem, lambdas[:n], folds=fold_of[None], map=map)
+        if mean[-1] > _HOPELESS * mean[0]:
+            return n
+    return int(lambdas.size)
 
 
 def fold_deviance(task: FoldTask) -> FloatArray:

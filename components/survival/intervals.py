@@ -1,7 +1,7 @@
 """Estimates with Wald and Wilson intervals."""
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 from components.study.results import Estimate
 from components.survival.target import FloatArray, SurvivalTarget
@@ -51,6 +51,40 @@ def influence_estimate(
         level=level,
         horizon_days=horizon_days,
         bounds=bounds,
+    )
+
+
+def repeated_cv_estimate(
+    target: SurvivalTarget,
+    values: FloatArray,
+    *,
+    n_folds: int,
+    method: str,
+    level: float,
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> Estimate:
+    """The mean of a figure over the folds (m,) of repeated cross-validation, and its interval.
+
+    Folds share their patients: the SD over folds by the root of m takes them for independent and
+    is much too small. The variance of the mean is (1/m + n_test/n_train) s^2, s^2 the variance
+    over the folds and n_test/n_train = 1/(n_folds - 1); Student's t with m - 1 degrees of freedom
+    (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366; for repeated cross-validation Bouckaert
+    and Frank 2004, doi:10.1007/978-3-540-24775-3_3).
+    """
+    m = values.size
+    if m < 2:
+        reason = f"{m} of the folds gave a figure, at least 2 are needed"
+        return Estimate.not_estimable(reason, n=target.n, n_events=target.n_events, method=method)
+    mean, inflation = float(values.mean()), 1.0 / m + 1.0 / (n_folds - 1)
+    half = float(stdtrit(m - 1, (1 + level) / 2) * values.std(ddof=1) * np.sqrt(inflation))
+    return Estimate(
+        value=mean,
+        lower=max(mean - half, bounds[0]),
+        upper=min(mean + half, bounds[1]),
+        level=level,
+        n=target.n,
+        n_events=target.n_events,
+        method=method,
     )
 
 

@@ -173,3 +173,22 @@ def test_fewer_deaths_than_folds_are_refused(features):
 
 def _rng():
     return np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("rule", ["lambda_min", "lambda_1se"])
+@pytest.mark.parametrize("effect", [1.0, 0.0])
+def test_a_path_left_early_chooses_the_same(features, rule, effect):
+    x, arm, target = features
+    x = x if effect else np.random.default_rng(9).normal(size=(90, 60))
+    settings = {**SETTINGS, "n_lambdas": 30, "lambda_min_ratio": 0.015, "rule": rule}
+
+    def fit(*, whole_path):
+        rng = np.random.default_rng(3)
+        return lasso_cox(x, target, unpenalised=arm, rng=rng, whole_path=whole_path, **settings)
+
+    whole, part = fit(whole_path=True), fit(whole_path=False)
+    assert part.lambda_ == whole.lambda_
+    np.testing.assert_allclose(part.coefficients, whole.coefficients, rtol=1e-12)
+    assert part.lambdas.size < whole.lambdas.size == 30
+    shown = whole.deviance_mean[: part.lambdas.size]
+    np.testing.assert_allclose(part.deviance_mean, shown, rtol=1e-12)

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.survival.concordance import concordance_within
 from components.survival.discrimination import auc_ipcw, c_difference, harrell_c, uno_c
 from components.survival.horizons import is_estimable, last_estimable_horizon
 from components.survival.ipcw import label_weights
@@ -158,3 +159,17 @@ def test_the_last_estimable_horizon_is_the_largest_whole_day():
     assert not is_estimable(target, 5, **rule)
     assert last_estimable_horizon(target, minimum_events=3, minimum_at_risk=2) is None
     assert last_estimable_horizon(target, minimum_events=1, minimum_at_risk=6) is None
+
+
+def test_c_within_groups_counts_no_pair_across_them():
+    """Group b dies later with higher scores: disorder where pooled, order within the groups."""
+    days = np.array([1, 2, 3, 11, 12, 13, 14])
+    score = np.array([3.0, 2.0, 1.0, 9.0, 8.0, 6.0, 7.0])
+    target = SurvivalTarget.of(days, np.ones(7))
+    group = np.array(["a"] * 3 + ["b"] * 4)
+    # 3 of 3 pairs agree in a, 5 of 6 in b.
+    assert concordance_within(target, score, group) == pytest.approx(8 / 9)
+    assert harrell_c(target, score).value < 0.5
+    assert concordance_within(target, score, np.arange(7)) is None
+    pooled = concordance_within(target, score, np.zeros(7))
+    assert pooled == pytest.approx(harrell_c(target, score).value)

@@ -17,7 +17,7 @@ from components.study.protocol.base import Section
 from components.study.protocol.clinical import ClinicalSection, TwoStepSelection
 from components.study.protocol.cohort import CohortSection
 from components.study.protocol.eligibility import EligibilitySection
-from components.study.protocol.evaluation import EvaluationSection
+from components.study.protocol.evaluation import EvaluationSection, NestedSection
 from components.study.protocol.imaging import ImagingSection
 from components.study.protocol.label import LabelSection
 from components.study.protocol.nomogram import NomogramSection
@@ -36,6 +36,7 @@ __all__ = [
     "EvaluationSection",
     "ImagingSection",
     "LabelSection",
+    "NestedSection",
     "NomogramSection",
     "PromotionSection",
     "Protocol",

@@ -7,8 +7,15 @@ from pydantic import Field
 from components.study.protocol.base import Days, Section
 
 
+class NestedSection(Section):
+    """Nested cross-validation of the signature of a table of features."""
+
+    folds: int = Field(ge=2, le=20, description="Outer folds, drawn by arm and death.")
+    repeats: int = Field(ge=1, le=100, description="Draws of the outer folds.")
+
+
 class EvaluationSection(Section):
-    """Confidence level, the horizon rule, the risk groups' cut-off."""
+    """Confidence level, the horizon rule, the risk groups' cut-off, nested cross-validation."""
 
     confidence_level: float = Field(gt=0.5, lt=1)
     minimum_events_before: int = Field(ge=1, le=10_000)
@@ -18,4 +25,7 @@ class EvaluationSection(Section):
     )
     truncated_c_days: Days | None = Field(
         description="Harrell's C with follow-up cut off here, beside the others; or null."
+    )
+    nested: NestedSection | None = Field(
+        default=None, description="Where a study brings its features; null: not computed."
     )
