@@ -12,7 +12,8 @@ class Variable(Record):
     """A column of the clinical table, armwise's own or one that a study brings.
 
     `levels` orders a categorical variable, the reference first. `lower` and `upper` bound what can
-    be measured in a living patient, not what is normal.
+    be measured in a living patient, not what is normal. `typical_median` bounds the median of any
+    cohort of liver patients: a median beyond it says that the unit is another one.
     """
 
     name: str
@@ -22,10 +23,26 @@ class Variable(Record):
     levels: tuple[str, ...] = ()
     lower: float | None = None
     upper: float | None = None
+    typical_median: tuple[float, float] | None = None
 
 
-def _continuous(name: str, label: str, unit: str, lower: float, upper: float) -> Variable:
-    return Variable(name=name, label=label, kind="continuous", unit=unit, lower=lower, upper=upper)
+def _continuous(
+    name: str,
+    label: str,
+    unit: str,
+    measurable: tuple[float, float],
+    typical_median: tuple[float, float],
+) -> Variable:
+    lower, upper = measurable
+    return Variable(
+        name=name,
+        label=label,
+        kind="continuous",
+        unit=unit,
+        lower=lower,
+        upper=upper,
+        typical_median=typical_median,
+    )
 
 
 def _categorical(name: str, label: str, *levels: str) -> Variable:
@@ -60,17 +77,17 @@ PREDICTORS: dict[str, Variable] = {
             lower=1,
             upper=99,
         ),
-        _continuous("tumor_diameter_cm", "Tumor diameter", "cm", 0.3, 35),
-        _continuous("age_years", "Age", "years", 0, 115),
-        _continuous("platelets_1e9_per_l", "Platelets", "10⁹/L", 3, 1500),
-        _continuous("ast_u_per_l", "AST", "U/L", 3, 5000),
-        _continuous("alt_u_per_l", "ALT", "U/L", 2, 5000),
-        _continuous("ggt_u_per_l", "GGT", "U/L", 2, 5000),
-        _continuous("albumin_g_per_l", "Albumin", "g/L", 10, 65),
-        _continuous("bilirubin_umol_per_l", "Total bilirubin", "µmol/L", 1, 900),
-        _continuous("creatinine_umol_per_l", "Creatinine", "µmol/L", 15, 1800),
-        _continuous("prothrombin_time_s", "Prothrombin time", "s", 7, 90),
-        _continuous("inr", "INR", "ratio", 0.6, 9),
+        _continuous("tumor_diameter_cm", "Tumor diameter", "cm", (0.3, 35), (1, 16)),
+        _continuous("age_years", "Age", "years", (0, 115), (15, 90)),
+        _continuous("platelets_1e9_per_l", "Platelets", "10⁹/L", (3, 1500), (50, 450)),
+        _continuous("ast_u_per_l", "AST", "U/L", (3, 5000), (10, 250)),
+        _continuous("alt_u_per_l", "ALT", "U/L", (2, 5000), (8, 250)),
+        _continuous("ggt_u_per_l", "GGT", "U/L", (2, 5000), (8, 500)),
+        _continuous("albumin_g_per_l", "Albumin", "g/L", (10, 65), (22, 52)),
+        _continuous("bilirubin_umol_per_l", "Total bilirubin", "µmol/L", (1, 900), (4, 120)),
+        _continuous("creatinine_umol_per_l", "Creatinine", "µmol/L", (15, 1800), (35, 200)),
+        _continuous("prothrombin_time_s", "Prothrombin time", "s", (7, 90), (8, 25)),
+        _continuous("inr", "INR", "ratio", (0.6, 9), (0.8, 2.5)),
     )
 }
 """Candidate predictors by column name."""

@@ -1,1 +1,1 @@
-"""Data into a study: for now the synthetic demo cohort and its CT phantoms."""
+"""Data into a study: spreadsheets by a column mapping; the demo cohort and its CT phantoms."""

@@ -1,0 +1,181 @@
+"""Columns of a clinical sheet as armwise's: numbers in its units, levels, yes and no, days."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from components.intake.cells import (
+    DATE,
+    OTHER_DECIMAL,
+    Decimal,
+    compared,
+    missing_cells,
+    read_numbers,
+    text_of,
+)
+from components.intake.findings import Findings
+from components.intake.mapping import ColumnMapping
+from components.intake.spreadsheets import Sheet
+
+_REFUSED_SHARE = 0.5
+_SHOWN_FROM = 5
+"""A cell value that fewer rows hold could be one patient's: it is counted, never shown."""
+
+
+class ColumnReader:
+    """Reads the columns of one sheet by one mapping; what it finds goes into `findings`."""
+
+    def __init__(self, sheet: Sheet, mapping: ColumnMapping, findings: Findings) -> None:
+        self.findings = findings
+        self._sheet = sheet
+        self._decimal: Decimal = mapping.decimal
+        self._missing = mapping.missing
+
+    def _cells(self, column: str, also: Sequence[str]) -> tuple[pd.Series, NDArray[np.bool_]]:
+        cells = self._sheet.cells[column]
+        nothing = frozenset(compared(text) for text in (*self._missing, *also))
+        return cells, missing_cells(cells, nothing)
+
+    def numbers(self, key: str, column: str, *, missing: Sequence[str] = ()) -> NDArray[np.float64]:
+        """Numbers (n,) in the sheet's unit, NaN where unknown or unusable."""
+        cells, nothing = self._cells(column, missing)
+        read = read_numbers(cells, nothing, self._decimal)
+        if read.limits.any():
+            self.findings.adapted(
+                f"{key}: measured values",
+                f"{int(read.limits.sum())} values such as '<2.0' read as the limit itself",
+                f"column '{column}' gives a detection limit, not a value",
+            )
+        self._judge(key, column, read.faults, int((~nothing).sum()))
+        return read.values
+
+    def _judge(self, key: str, column: str, faults: Mapping[int, str], n_known: int) -> None:
+        counts = Counter(faults.values())
+        for fault, n in counts.items():
+            rows = [row for row, found in faults.items() if found == fault]
+            remedy = self._remedy(fault)
+            if n > _REFUSED_SHARE * n_known:
+                self.findings.refused.append(
+                    f"{key}: column '{column}': expected numbers, {n} of {n_known} cells hold "
+                    f"{fault} (patients {self.findings.names(rows)}); {remedy}"
+                )
+            else:
+                reason = f"column '{column}' ({key}): expected a number, came {fault}; {remedy}"
+                self.findings.set_aside(rows, reason)
+
+    def _remedy(self, fault: str) -> str:
+        if fault == DATE:
+            return "map a time, or both dates as start and end under follow_up"
+        if fault == OTHER_DECIMAL:
+            other = "," if self._decimal == "." else "."
+            return f"set decimal: '{other}' in the mapping, or write all with '{self._decimal}'"
+        return "correct the cells, empty them, or list them under missing"
+
+    def levels(
+        self,
+        key: str,
+        column: str,
+        levels: Mapping[str, Sequence[str]],
+        *,
+        missing: Sequence[str] = (),
+    ) -> pd.Series:
+        """The level of each row (n,), None where unknown or unusable."""
+        by_form = {compared(text): level for level, cells in levels.items() for text in cells}
+        cells, nothing = self._cells(column, missing)
+        forms = [compared(text_of(cell)) for cell in cells]
+        found = [
+            by_form.get(form) if form in by_form or not empty else None
+            for form, empty in zip(forms, nothing, strict=True)
+        ]
+        unknown = [
+            row for row, form in enumerate(forms) if not nothing[row] and form not in by_form
+        ]
+        if unknown:
+            self._unknown_levels(key, column, levels, unknown, int((~nothing).sum()))
+        self._tell_merged(key, column, forms, by_form)
+        return pd.Series(found, dtype=object)
+
+    def _unknown_levels(
+        self,
+        key: str,
+        column: str,
+        levels: Mapping[str, Sequence[str]],
+        rows: Sequence[int],
+        n_known: int,
+    ) -> None:
+        cells = self._sheet.cells[column]
+        counts = Counter(text_of(cells.iloc[row]).strip() for row in rows)
+        often = [f"'{text}' ({n} rows)" for text, n in counts.items() if n >= _SHOWN_FROM]
+        shown = f" ({', '.join(often)})" if often else ""
+        remedy = f"list them under {', '.join(levels)}, or under missing"
+        if len(rows) == n_known:
+            self.findings.refused.append(
+                f"{key}: column '{column}': none of its {n_known} cells is a value that the "
+                f"mapping lists{shown}; {remedy}"
+            )
+            return
+        reason = f"column '{column}' ({key}): a value that the mapping does not list; {remedy}"
+        self.findings.set_aside(rows, reason)
+        if often:
+            self.findings.notes.append(
+                f"{key}: column '{column}' holds values that the mapping does not list"
+                f"{shown}; {remedy}."
+            )
+
+    def _tell_merged(
+        self, key: str, column: str, forms: Sequence[str], by_form: Mapping[str, str]
+    ) -> None:
+        counts = Counter(form for form in forms if form in by_form)
+        for level in dict.fromkeys(by_form.values()):
+            merged = [form for form in counts if by_form[form] == level]
+            if len(merged) > 1:
+                listed = ", ".join(f"'{form}' {counts[form]}" for form in merged)
+                self.findings.notes.append(
+                    f"{key}: column '{column}': {len(merged)} codings ({listed} rows) are read as "
+                    f"'{level}'."
+                )
+
+    def words(self, column: str) -> pd.Series:
+        """Cells as text (n,), None where unknown."""
+        cells, nothing = self._cells(column, ())
+        pairs = zip(cells, nothing, strict=True)
+        words = [None if empty else text_of(cell).strip() for cell, empty in pairs]
+        return pd.Series(words, dtype=object)
+
+    def days_between(self, start: str, end: str, form: str) -> NDArray[np.float64]:
+        """Days (n,) from one date to another; no date leaves this function."""
+        begun, ended = self._dates(start, form), self._dates(end, form)
+        pairs = zip(begun, ended, strict=True)
+        return np.array([(b - a).days if a and b else np.nan for a, b in pairs], dtype=np.float64)
+
+    def _dates(self, column: str, form: str) -> list[datetime | None]:
+        cells, nothing = self._cells(column, ())
+        dates = [
+            None if empty else _date(text_of(cell), form)
+            for cell, empty in zip(cells, nothing, strict=True)
+        ]
+        bad = [row for row, day in enumerate(dates) if day is None and not nothing[row]]
+        n_known = int((~nothing).sum())
+        if len(bad) > _REFUSED_SHARE * n_known:
+            self.findings.refused.append(
+                f"follow_up: column '{column}': expected dates as '{form}', {len(bad)} of "
+                f"{n_known} cells are none (patients {self.findings.names(bad)}); correct follow_up.format"
+            )
+        elif bad:
+            reason = f"column '{column}' (follow_up): expected a date as '{form}'; correct the cell"
+            self.findings.set_aside(bad, reason)
+        return dates
+
+
+def _date(text: str, form: str) -> datetime | None:
+    """A date in the mapping's format, or in ISO 8601, which a workbook's own dates are given in."""
+    for known in (form, "%Y-%m-%d", "%Y-%m-%d %H:%M:%S"):
+        try:
+            return datetime.strptime(text.strip(), known)
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,219 @@
+"""A hospital's clinical sheet as a table of armwise, by a column mapping."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from components.cohort.schema import RULE_COLUMNS, Variable
+from components.errors import CohortRejected
+from components.intake.cells import missing_cells, text_of
+from components.intake.clinical_columns import ColumnReader
+from components.intake.clinical_notes import capped_values, tell_times, varying, wrong_unit
+from components.intake.duplicates import settle_duplicates
+from components.intake.findings import Findings
+from components.intake.mapping import ColumnMapping
+from components.intake.mapping_parts import PredictorColumn, RuleColumn
+from components.intake.spreadsheets import Sheet, read_sheet
+from components.intake.units import DAYS_IN, UNITS, converted, factor
+from components.study.results import Adaptation, Quarantined
+from components.study.vocabulary import TreatmentArm
+
+_FOUND_BY = "clinical import"
+
+
+@dataclass(frozen=True, eq=False)
+class ClinicalImport:
+    """A clinical table in armwise's columns, and everything that its reading found.
+
+    `table` is indexed by `patient_id`, one row for each row of the sheet (identical repetitions
+    once); quarantined patients' rows are in it. `variables` are the mapped predictors in the
+    mapping's order, `predictors` the candidates by arm, without constant ones.
+    """
+
+    table: pd.DataFrame
+    variables: dict[str, Variable]
+    predictors: dict[str, tuple[str, ...]]
+    quarantined: tuple[Quarantined, ...]
+    adaptations: tuple[Adaptation, ...]
+    notes: tuple[str, ...]
+
+
+def import_clinical(path: Path, mapping: ColumnMapping) -> ClinicalImport:
+    """The clinical table of a sheet.
+
+    Raises:
+        CohortRejected: The sheet as a whole cannot be used: no table, a column missing, a unit that
+            cannot be, no patient left. The message names columns, patients and what to do.
+    """
+    wanted = mapping.sheet_columns()
+    sheet = read_sheet(path, mapping, wanted=tuple(wanted.values()))
+    _require_columns(sheet, wanted)
+    sheet, patients, said = _identified(sheet, mapping)
+    findings = Findings(patients, adaptations=[*sheet.adaptations, *said])
+    reader = ColumnReader(sheet, mapping, findings)
+    table = _table(reader, mapping, patients)
+    findings.require(sheet.name)
+    table = settle_duplicates(table, findings)
+    return _finished(table, mapping, findings, sheet.name)
+
+
+def _require_columns(sheet: Sheet, wanted: dict[str, str]) -> None:
+    missing = {key: column for key, column in wanted.items() if column not in sheet.columns}
+    if not missing:
+        return
+    parts = []
+    for key, column in missing.items():
+        near = difflib.get_close_matches(column, sheet.columns, n=3, cutoff=0.5)
+        hint = f" (near: {', '.join(repr(one) for one in near)})" if near else ""
+        parts.append(f"'{column}' for {key}{hint}")
+    msg = (
+        f"{sheet.name}: expected the column {', '.join(parts)}, found none of that name; "
+        "correct the mapping"
+    )
+    raise CohortRejected(msg)
+
+
+def _identified(sheet: Sheet, mapping: ColumnMapping) -> tuple[Sheet, list[str], list[Adaptation]]:
+    """The sheet's rows that name a patient, and the patients."""
+    cells = sheet.cells[mapping.patient_id.column]
+    nameless = missing_cells(cells)
+    if nameless.all():
+        msg = f"{sheet.name}: column '{mapping.patient_id.column}' (patient_id) is empty"
+        raise CohortRejected(msg)
+    patients = [text_of(cell).strip() for cell in cells[~nameless]]
+    if not nameless.any():
+        return sheet, patients, []
+    rows = [row for row, empty in zip(sheet.rows, nameless, strict=True) if empty]
+    said = Adaptation(
+        step="intake",
+        asked="a patient id in every row",
+        done=f"{len(rows)} rows left out (row {', '.join(map(str, rows[:5]))} of the sheet)",
+        why=f"column '{mapping.patient_id.column}' is empty there",
+    )
+    kept = tuple(row for row, empty in zip(sheet.rows, nameless, strict=True) if not empty)
+    left = sheet.cells[~nameless].reset_index(drop=True)
+    return Sheet(sheet.name, left, kept, sheet.adaptations), patients, [said]
+
+
+def _table(reader: ColumnReader, mapping: ColumnMapping, patients: Sequence[str]) -> pd.DataFrame:
+    columns: dict[str, object] = {
+        "arm": _arm(reader, mapping, len(patients)),
+        "os_days": _os_days(reader, mapping),
+        "death": _death(reader, mapping),
+    }
+    for name, predictor in mapping.predictors.items():
+        columns[name] = _predictor(reader, name, predictor)
+    for name, rule in mapping.eligibility.items():
+        columns[name] = _rule(reader, name, rule)
+    if mapping.center is not None:
+        columns["center"] = reader.words(mapping.center.column)
+    if (split := mapping.split) is not None:
+        sides = {"train": split.train, "test": split.test}
+        columns["split"] = reader.levels("split", split.column, sides)
+    table = pd.DataFrame({name: pd.Series(column) for name, column in columns.items()})
+    return table.set_axis(pd.Index(patients, name="patient_id", dtype=object), axis=0)
+
+
+def _arm(reader: ColumnReader, mapping: ColumnMapping, n: int) -> pd.Series:
+    arm = mapping.arm
+    if arm.column is not None:
+        levels = {one.value: cells for one, cells in arm.levels.items()}
+        return reader.levels("arm", arm.column, levels)
+    constant = arm.constant.value if arm.constant else ""
+    reader.findings.adapted(
+        "the treatment arm of each patient",
+        f"every patient counts as {constant}",
+        "the sheet has no column for it; the mapping says arm.constant",
+    )
+    return pd.Series([constant] * n, dtype=object)
+
+
+def _os_days(reader: ColumnReader, mapping: ColumnMapping) -> NDArray[np.float64]:
+    follow_up = mapping.follow_up
+    if follow_up.column is None:
+        days = reader.days_between(follow_up.start or "", follow_up.end or "", follow_up.format)
+        source = f"'{follow_up.start}' and '{follow_up.end}'"
+    else:
+        unit = follow_up.unit or "days"
+        days = converted(reader.numbers("follow_up", follow_up.column), DAYS_IN[unit])
+        source = f"'{follow_up.column}'"
+        if unit in {"months", "years"}:
+            reader.findings.adapted(
+                "follow-up in days",
+                f"{unit} counted as {DAYS_IN[unit]:g} days each",
+                f"column {source} is in {unit}",
+            )
+    negative = np.flatnonzero(days < 0)
+    if negative.size:
+        reason = f"column {source} (follow_up): a negative time; correct or empty it"
+        reader.findings.set_aside(negative.tolist(), reason)
+    tell_times(days, mapping, reader.findings)
+    return days
+
+
+def _death(reader: ColumnReader, mapping: ColumnMapping) -> pd.Series:
+    coding = mapping.death
+    sides = {"dead": coding.dead, "censored": coding.censored}
+    levels = reader.levels("death", coding.column, sides)
+    return levels.map({"dead": 1.0, "censored": 0.0}).astype(np.float64)
+
+
+def _predictor(
+    reader: ColumnReader, name: str, source: PredictorColumn
+) -> NDArray[np.float64] | pd.Series:
+    key = f"predictors.{name}"
+    variable = source.variable(name)
+    if variable.kind == "categorical":
+        levels = source.levels or {level: (level,) for level in variable.levels}
+        return reader.levels(key, source.column, levels, missing=source.missing)
+    values = reader.numbers(key, source.column, missing=source.missing)
+    if name not in UNITS:
+        return values
+    unit = source.unit or next(iter(UNITS[name]))
+    in_house = converted(values, factor(name, unit) or 1.0)
+    if refusal := wrong_unit(variable, values, unit):
+        reader.findings.refused.append(f"{key}: column '{source.column}': {refusal}")
+    return in_house
+
+
+def _rule(reader: ColumnReader, name: str, source: RuleColumn) -> object:
+    key = f"eligibility.{name}"
+    if name in RULE_COLUMNS:
+        sides = {"yes": source.yes, "no": source.no}
+        levels = reader.levels(key, source.column, sides, missing=source.missing)
+        return levels.map({"yes": True, "no": False}).astype("boolean")
+    values = reader.numbers(key, source.column, missing=source.missing)
+    unit = source.unit or next(iter(UNITS[name]))
+    return converted(values, factor(name, unit) or 1.0)
+
+
+def _finished(
+    table: pd.DataFrame, mapping: ColumnMapping, findings: Findings, name: str
+) -> ClinicalImport:
+    usable = table[~table.index.isin(list(findings.reasons))]
+    if usable.empty:
+        reasons = "; ".join(
+            dict.fromkeys(one for all_ in findings.reasons.values() for one in all_)
+        )
+        msg = f"{name}: no patient can be used: {reasons}"
+        raise CohortRejected(msg)
+    variables = {key: source.variable(key) for key, source in mapping.predictors.items()}
+    kept = varying(usable, variables, mapping, findings)
+    capped_values(usable, variables, mapping, findings)
+    models = mapping.models or dict.fromkeys(TreatmentArm, tuple(variables))
+    predictors = {
+        arm.value: tuple(one for one in models.get(arm, ()) if one in kept) for arm in TreatmentArm
+    }
+    return ClinicalImport(
+        table=table,
+        variables=variables,
+        predictors=predictors,
+        quarantined=findings.quarantined(_FOUND_BY),
+        adaptations=tuple(findings.adaptations),
+        notes=tuple(findings.notes),
+    )
