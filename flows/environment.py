@@ -11,7 +11,6 @@ _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "PREFECT_LOGGING_LEVEL": "WARNING",
-    "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # persisted results hold no pickle
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # slow machines need over a minute
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -29,12 +28,31 @@ def prepare_environment(settings: Settings) -> None:
     home.mkdir(
         mode=0o700, parents=True, exist_ok=True
     )  # others on the machine have no business here
-    own = {
+    for name, value in place_of_prefect(settings).items():
+        os.environ.setdefault(name, value)
+
+
+def place_of_prefect(settings: Settings) -> dict[str, str]:
+    """Where Prefect keeps its state and the steps' results, also in runs of a schedule."""
+    home = settings.home_path
+    return {
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_LOCAL_STORAGE_PATH": str(home / "results"),
+        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",  # persisted results hold no pickle
     }
-    for name, value in own.items():
-        os.environ.setdefault(name, value)
+
+
+def environment_of_runs(settings: Settings) -> dict[str, str]:
+    """What a flow run gets from its deployment, whoever's worker starts it.
+
+    The environment variables of the shell that deploys are not in it, so that no secret is kept by
+    Prefect's server: settings of a study that has a schedule belong in its `armwise.toml`.
+    """
+    own = {name: value for name, value in _QUIET.items() if not name.startswith("PREFECT")}
+    if settings.home != Settings.model_fields["home"].default:
+        own["ARMWISE_HOME"] = str(settings.home_path)
+    # Python looks for modules in the installed packages, not in the folder that it runs in.
+    return {**own, **place_of_prefect(settings), "PYTHONSAFEPATH": "1"}
 
 
 def quiet_libraries() -> None:

@@ -23,6 +23,14 @@ class RunRecord(Record):
     versions: dict[str, str]
     facts: dict[str, Any]
 
+    @property
+    def unchanged(self) -> str:
+        """What is said where this would be done again."""
+        return (
+            f"Nothing has changed: data {self.data_md5[:12]}, protocol {self.protocol_hash}, "
+            "code and versions are those of this retraining. Nothing was repeated."
+        )
+
     def missing_files(self) -> list[str]:
         """The files that are no longer what they were."""
         return [file.path for file in self.files if not file.exists()]

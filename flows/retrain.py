@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from prefect import flow
+from prefect.states import Completed
 
 from components.cohort.dataset import Dataset
 from components.platform.compute import ray_session
-from components.study.protocol import read_protocol
+from components.study.protocol import Protocol, read_protocol
+from flows.alone import alone
 from flows.chain import data_steps, network_steps
 from flows.closing import close_run
 from flows.environment import prepare_environment
@@ -19,29 +21,43 @@ from flows.opening import give_up, open_run
 from flows.plan import make_plan
 from flows.settings import Settings
 from flows.tasks.data import resolve_data
-from flows.terminal import current_display
+from flows.terminal import current_display, display_of_run
+from flows.unchanged import finished_run
 
 
 @flow(name="retrain", persist_result=False)
 def retrain(protocol: str = "demo", study_dir: str = ".") -> dict[str, Any]:
-    """All of it; a step that was done before with the same data, code and protocol is not repeated.
+    """All of it; what was done before with the same data, code and protocol is not repeated.
 
     Args:
         protocol: A protocol of armwise by name, or a YAML file in the study's folder.
         study_dir: The study's folder.
 
     Returns:
-        The facts of the retraining, the closing summary among them.
+        The facts of the retraining, the closing summary among them. Where all of it was done
+        before, they are those of then, and the flow run ends in a state named Unchanged.
 
     Raises:
         ArmwiseError: The message says what was expected, what came, and what to do.
     """
-    current_display().started()
-    settings = Settings(protocol=protocol, study_dir=Path(study_dir))
-    prepare_environment(settings)
-    chosen = read_protocol(settings.protocol_path)
+    with display_of_run() as display:
+        display.started()
+        settings = Settings(protocol=protocol, study_dir=Path(study_dir))
+        prepare_environment(settings)
+        chosen = read_protocol(settings.protocol_path)
+        with alone(settings.home_path, say=display.console.print):
+            return _retrain(settings, chosen)
+
+
+def _retrain(settings: Settings, protocol: Protocol) -> dict[str, Any]:
     data = resolve_data(settings.study_path, workers=settings.workers)
-    plan = make_plan(chosen, data.md5, place=settings.mlflow_uri)
+    plan = make_plan(protocol, data.md5, place=settings.mlflow_uri)
+    record, vanished = finished_run(settings, plan)
+    if record is not None and not vanished:
+        current_display().console.print(record.unchanged)
+        # Prefect shows the state and hands its data on to whoever called the flow.
+        ended: Any = Completed(name="Unchanged", message=record.unchanged, data=record.facts)
+        return cast("dict[str, Any]", ended)
     run = open_run(settings, plan, data, dataset=Dataset(settings.data_path))
     try:
         data_steps(run)

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="What servers listen on.")
     port: int = Field(default=5000, description="Port of the MLflow UI.")
     serving_port: int = Field(default=5001, description="Port of a served model.")
+    schedule_port: int = Field(default=4200, description="Port of the schedule's Prefect server.")
 
     @classmethod
     def settings_customise_sources(

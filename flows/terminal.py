@@ -148,6 +148,16 @@ def current_display() -> RunDisplay:
     return _current or RunDisplay(Console(file=sys.stdout, highlight=False, no_color=True))
 
 
+@contextmanager
+def display_of_run() -> Iterator[RunDisplay]:
+    """The command's display; where a worker runs the flow, a plain one as long as the run lasts."""
+    if _current is not None:
+        yield _current
+        return
+    with current_display() as display:
+        yield display
+
+
 def log_to_file_only() -> None:
     """Sends Python's warnings the way of the log; the root logger keeps what matters later."""
     logging.captureWarnings(capture=True)

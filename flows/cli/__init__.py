@@ -6,7 +6,16 @@ import typer
 from pydantic import ValidationError
 
 from components.errors import ArmwiseError
-from flows.cli import demo, history, init, retrain, servers, split
+from flows.cli import (
+    demo,
+    history,
+    init,
+    retrain,
+    schedule,
+    schedule_servers,
+    servers,
+    split,
+)
 
 _app = typer.Typer(
     name="armwise",
@@ -23,8 +32,19 @@ _app.command("demo")(demo.demo)
 _app.command("history")(history.history)
 _app.command("rollback")(history.rollback)
 _app.command("approve")(history.approve)
+_app.command("deploy")(schedule.deploy)
 _app.command("ui")(servers.ui)
 _app.command("serve")(servers.serve)
+
+_schedule = typer.Typer(help="Retraining by the clock, on a local Prefect server.")
+_schedule.callback(invoke_without_command=True)(schedule.overview)
+_schedule.command("start")(schedule_servers.start)
+_schedule.command("server")(schedule_servers.server)
+_schedule.command("worker")(schedule_servers.worker)
+_schedule.command("pause")(schedule.pause)
+_schedule.command("resume")(schedule.resume)
+_schedule.command("run")(schedule.run)
+_app.add_typer(_schedule, name="schedule")
 
 
 def main() -> None:

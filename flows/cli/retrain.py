@@ -33,11 +33,7 @@ def retrain(protocol: ProtocolName = None, study_dir: StudyDir = None) -> None:
     record, vanished = finished_retraining(settings, chosen)
     if record is not None and not vanished:
         console.print(str(record.facts["summary"]), markup=False, soft_wrap=True)
-        console.print(
-            f"Nothing has changed: data {record.data_md5[:12]}, protocol {record.protocol_hash}, "
-            f"code and versions are those of this retraining. Nothing was repeated "
-            f"({time.monotonic() - start:.1f} s)."
-        )
+        console.print(f"{record.unchanged} ({time.monotonic() - start:.1f} s)")
         return
     if vanished:
         console.print(f"Something of the last retraining has vanished: {vanished[0]}")
