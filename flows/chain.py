@@ -55,6 +55,7 @@ def network_steps(run: StudyRun, session: Session) -> str:
         storage=run.home / "search",
         session=session,
         runs=runs,
+        on_test_reading=run.note_test_reading,
     )
     found, choice = read_search(search)
     with current_display().platform("MLflow"):

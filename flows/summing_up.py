@@ -9,11 +9,13 @@ from rich.console import Console
 
 from components.cohort.eligibility import Eligibility
 from components.platform.model_version import RECOMMENDER, nomogram_name
+from components.reporting.deviation_notes import departures, departures_line
 from components.reporting.summary import SummaryContent, render_summary
+from components.study.vocabulary import SignatureState
 from flows.context import StudyRun
 from flows.model_chain import data_summary
 from flows.search_result import read_search
-from flows.tasks.arms import read_arms
+from flows.tasks.arms import read_arms, state_of
 from flows.tasks.cohort import read_cohort
 from flows.tasks.report import part_counts
 from flows.terminal import current_display
@@ -41,6 +43,13 @@ def summary_text(run: StudyRun, comparison: str | None, *, seconds: float) -> st
         adaptations=run.adaptations(),
         quarantined=run.quarantined(),
         excluded=Eligibility.model_validate(run.results["cohort"]["eligibility"]).excluded,
+        departures=departures_line(
+            departures(
+                run.protocol,
+                has_networks=searched is not None,
+                has_signature=state_of(run.results["signature"]) is not SignatureState.ABSENT,
+            )
+        ),
         notes=run.notes(),
         seconds=seconds,
         platform_seconds=sum(display.platform_seconds.values()),

@@ -82,6 +82,9 @@ def evaluate(scored: ScoredPatients, section: EvaluationSection) -> ModelEvaluat
         "c_uno": _uno(scored, section),
         "cal_slope": _slope(scored, section.confidence_level),
     }
+    if section.truncated_c_days is not None:
+        days = section.truncated_c_days
+        estimates[f"c_harrell_{days}d"] = _truncated(scored, days, section.confidence_level)
     for days in scored.horizons_days:
         estimates |= _at_horizon(scored, days, section.confidence_level)
     return ModelEvaluation(
@@ -93,6 +96,17 @@ def _harrell(scored: ScoredPatients, level: float) -> Estimate:
     if scored.is_constant:
         return scored.refused(_NO_PREDICTOR, "Harrell's C")
     return harrell_c(scored.target, scored.linear_predictor, level=level)
+
+
+def _truncated(scored: ScoredPatients, days: int, level: float) -> Estimate:
+    """Harrell's C of who dies by `days`, everybody's follow-up cut off there."""
+    method = f"Harrell's C of follow-up cut off at {days} days"
+    if scored.is_constant:
+        return scored.refused(_NO_PREDICTOR, method, days)
+    found = harrell_c(scored.target.truncated(days), scored.linear_predictor, level=level)
+    return found.model_copy(
+        update={"method": f"{method}, infinitesimal jackknife", "horizon_days": days}
+    )
 
 
 def _uno(scored: ScoredPatients, section: EvaluationSection) -> Estimate:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from components.arms.choosing import ChosenArm, choose_predictors
 from components.arms.evaluation import (
     ScoredPatients,
     calibration,
@@ -14,7 +15,7 @@ from components.arms.evaluation import (
     roc_curves,
 )
 from components.arms.horizons import not_estimable_horizons
-from components.arms.preparation import PreparedArm, prepare_arm
+from components.arms.preparation import PreparedArm
 from components.arms.records import ArmModels, RiskGroups, SampleSize
 from components.arms.risk_groups import risk_groups
 from components.arms.sample_size import sample_size
@@ -27,6 +28,7 @@ from components.study.results import Adaptation
 from components.study.vocabulary import ModelKind, SignatureState, Split, TreatmentArm
 from components.survival.cox import CoxModel, RidgeChoice, choose_ridge, fit_cox_model
 from components.survival.design import Predictor
+from components.survival.target import FloatArray
 
 _NO_SIGNATURE = {
     SignatureState.NULL: "the signature is null",
@@ -76,10 +78,11 @@ def fit_arm(
         NoEventsInArm: No training patient has died.
         FitFailed: A model's estimate does not exist at any penalty.
     """
-    prepared = prepare_arm(
-        arm, train, test, names=clinical.predictors[arm], signature=signature, codebook=codebook
+    chosen = choose_predictors(
+        arm, train, test, clinical=clinical, signature=signature, codebook=codebook
     )
-    fitted = _fit_models(arm, prepared, clinical, seed=seed)
+    prepared = chosen.prepared
+    fitted = _fit_models(arm, chosen, clinical, seed=seed)
     separated = _remedies(arm, prepared, fitted)
     refused = not_estimable_horizons(
         survival_target(prepared.train), study.horizons_days, evaluation
@@ -101,6 +104,7 @@ def fit_arm(
         calibration=tuple(one for each in scored for one in calibration(each, evaluation)),
         roc_curves=tuple(one for each in scored for one in roc_curves(each, evaluation)),
         sample_size=fitted.sample_size,
+        selection=chosen.selection,
         notes=(
             *_notes(arm, prepared, fitted, signature),
             *(f"{arm.label}: {one.why}; {one.done}." for one in separated),
@@ -135,17 +139,14 @@ def _remedies(arm: TreatmentArm, prepared: PreparedArm, fitted: _Fitted) -> tupl
 
 
 def _fit_models(
-    arm: TreatmentArm, prepared: PreparedArm, section: ClinicalSection, *, seed: int
+    arm: TreatmentArm, chosen: ChosenArm, section: ClinicalSection, *, seed: int
 ) -> _Fitted:
+    prepared, wanted = chosen.prepared, chosen.wanted
     target = survival_target(prepared.train)
-    wanted: dict[ModelKind, tuple[Predictor, ...]] = {ModelKind.CLINICAL: prepared.clinical}
-    if prepared.signature is not None:
-        wanted[ModelKind.DLRADIOMICS] = (prepared.signature,)
-        wanted[ModelKind.COMBINED] = (*prepared.clinical, prepared.signature)
     ridge: dict[ModelKind, RidgeChoice] = {
         kind: _choose(arm, prepared.train, predictors, section, seed=seed)
         for kind, predictors in wanted.items()
-        if kind != ModelKind.DLRADIOMICS and predictors
+        if section.method == "ridge" and kind != ModelKind.DLRADIOMICS and predictors
     }
     models = {
         kind: fit_cox_model(
@@ -158,7 +159,7 @@ def _fit_models(
     }
     sizes = {
         kind: sample_size(arm, kind, prepared.train, predictors, target)
-        for kind, predictors in wanted.items()
+        for kind, predictors in chosen.tried.items()
         if predictors
     }
     if prepared.signature is None:
@@ -220,9 +221,17 @@ def _score(
 
 
 def _risk_groups(scored: list[ScoredPatients], section: EvaluationSection) -> list[RiskGroups]:
-    cutoffs = {
-        one.kind: float(np.median(one.linear_predictor))
+    training = {one.kind: one.linear_predictor for one in scored if one.split is Split.TRAIN}
+    is_frozen = section.cutoff == "training_median"
+    return [
+        risk_groups(
+            one, _median(training[one.kind] if is_frozen else one.linear_predictor), section
+        )
         for one in scored
-        if one.split == Split.TRAIN
-    }
-    return [risk_groups(one, cutoffs[one.kind], section) for one in scored if not one.is_constant]
+        if not one.is_constant
+    ]
+
+
+def _median(linear_predictor: FloatArray) -> float:
+    """The median; 0, the centre of every model, where there is nobody."""
+    return float(np.median(linear_predictor)) if linear_predictor.size else 0.0

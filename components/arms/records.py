@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from components.arms.two_step import Selection
 from components.study.results import Adaptation, Estimate, Quarantined, Record
 from components.study.vocabulary import (
     ModelKind,
@@ -48,8 +49,9 @@ class RiskGroupCurve(Record):
 
 
 class RiskGroups(Record):
-    """Low and high risk by the frozen cut-off: above the training median linear predictor.
+    """Low and high risk: above the cut-off is high, a median of the linear predictor.
 
+    It is that of the training patients, frozen, or where `is_recut` that of the split itself.
     `hazard_ratio` is high against low risk. A group without patients has no curve.
     """
 
@@ -57,6 +59,7 @@ class RiskGroups(Record):
     kind: ModelKind
     split: Split
     cutoff: float
+    is_recut: bool = False
     at_risk_days: tuple[float, ...]
     curves: dict[RiskGroup, RiskGroupCurve]
     log_rank_p: float | None
@@ -137,6 +140,7 @@ class ArmModels(Record):
     calibration: tuple[CalibrationAtHorizon, ...]
     roc_curves: tuple[RocAtHorizon, ...]
     sample_size: dict[ModelKind, SampleSize]
+    selection: Selection | None = None
     notes: tuple[str, ...]
     adaptations: tuple[Adaptation, ...]
     quarantined: tuple[Quarantined, ...]

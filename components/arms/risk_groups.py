@@ -7,7 +7,7 @@ from components.arms.records import RiskGroupCurve, RiskGroups
 from components.errors import DataError
 from components.study.protocol import EvaluationSection
 from components.study.results import Estimate
-from components.study.vocabulary import RiskGroup
+from components.study.vocabulary import RiskGroup, Split
 from components.survival.cox import fit_cox
 from components.survival.intervals import wald_estimate
 from components.survival.kaplan_meier import (
@@ -28,8 +28,8 @@ def risk_groups(scored: ScoredPatients, cutoff: float, section: EvaluationSectio
 
     Args:
         scored: A model's predictions in a split.
-        cutoff: Median of the training patients' linear predictor, whatever the split.
-        section: Confidence level.
+        cutoff: Median of a linear predictor; whose, says `section.cutoff`.
+        section: Confidence level, and whether the cut-off is the split's own.
     """
     is_high = scored.linear_predictor > cutoff
     at_risk_days = _at_risk_days(scored.target)
@@ -39,6 +39,7 @@ def risk_groups(scored: ScoredPatients, cutoff: float, section: EvaluationSectio
         kind=scored.kind,
         split=scored.split,
         cutoff=cutoff,
+        is_recut=section.cutoff == "median_of_each_split" and scored.split is not Split.TRAIN,
         at_risk_days=at_risk_days,
         curves={
             group: _curve(group, scored, where, at_risk_days, section.confidence_level)

@@ -88,12 +88,22 @@ class SearchResult(Record):
     adaptations: tuple[Adaptation, ...]
 
 
+class OnTestPatients(Record):
+    """A backbone, refitted on all training patients, on the test patients, arms pooled."""
+
+    auc: Estimate
+    accuracy: Estimate
+    sensitivity: Estimate
+    specificity: Estimate
+
+
 class BackboneRow(Record):
     """A backbone's best configuration in the comparison table; every figure is out of fold.
 
     `tuning_target` is a maximum over configurations: *selected*, not a performance.
     `arm_targets` are its parts. AUCs are at the label's horizon; `pooled_auc` is to be read only
-    beside `arm_only_auc`, the AUC of knowing nothing but the arm. `cutoff` is Youden's.
+    beside `arm_only_auc`, the AUC of knowing nothing but the arm. `cutoff` is Youden's. `on_test`
+    is there only where the protocol lets the test patients choose.
     """
 
     backbone: str
@@ -112,15 +122,20 @@ class BackboneRow(Record):
     sensitivity: Estimate
     specificity: Estimate
     roc: RocCurve
+    on_test: OnTestPatients | None = None
 
 
 class BackboneChoice(Record):
-    """The backbone and configuration that go on, why, and the table they were chosen from."""
+    """The backbone and configuration that go on, why, and the table they were chosen from.
+
+    With `unknown_dropped` the table's AUCs and shares are of patients with a known label alone.
+    """
 
     backbone: str
     configuration: Configuration
     reason: str
     rows: tuple[BackboneRow, ...]
+    unknown_dropped: bool = False
 
 
 class NetworkCard(Record):

@@ -12,6 +12,7 @@ from scipy import special
 
 from components.errors import FitFailed
 from components.networks.backbones import BACKBONES
+from components.networks.judging import Judged
 from components.networks.records import BackboneChoice, BackboneRow, SearchResult, TrialResult
 from components.networks.tuning import arm_figures, mean_figure, mean_standard_error
 from components.study.protocol.backbone import BackboneSection
@@ -26,18 +27,18 @@ from components.survival.discrimination import (
     roc_ipcw,
     youden_cutoff,
 )
-from components.survival.ipcw import label_weights, risk_labels
+from components.survival.ipcw import risk_labels
 from components.survival.target import FloatArray, SurvivalTarget
 
 
 @dataclass(frozen=True, eq=False)
 class _Comparison:
-    """What every row is computed from; `weights` (n,) of the labels are for pooled figures."""
+    """What every row is computed from: all patients for the tuning target, else the judged."""
 
     result: SearchResult
     target: SurvivalTarget
     arms: NDArray[np.str_]
-    weights: FloatArray
+    judged: Judged
     label: LabelSection
     evaluation: EvaluationSection
 
@@ -56,7 +57,7 @@ def choose(
     Within a backbone: the finished trial with the highest tuning target, of equal ones the first.
     Among backbones, with `one_standard_error`: the one with fewest multiply-adds whose target lies
     within one standard error of the best (Breiman et al. 1984; the standard error is that of the
-    best's target); with `best` the best itself.
+    best's target); with `best` the best itself, which `test_accuracy` overrules later.
 
     Args:
         result: A finished search.
@@ -69,13 +70,8 @@ def choose(
     Raises:
         FitFailed: No trial has a tuning target: all of them diverged.
     """
-    weights = np.zeros(target.n)
-    for arm in np.unique(arms):
-        part = target.subset(arms == arm)
-        weights[arms == arm] = label_weights(
-            part, label.horizon_days, fitted_on=part, cap=label.weight_cap
-        )
-    comparison = _Comparison(result, target, arms, weights, label, evaluation)
+    judged = Judged.of(target, arms, label)
+    comparison = _Comparison(result, target, arms, judged, label, evaluation)
     rows = [_row(trial, comparison) for trial in _best_trials(result)]
     chosen, reason = _chosen(rows, rule=backbone.selection)
     return BackboneChoice(
@@ -83,6 +79,7 @@ def choose(
         configuration=chosen.configuration,
         reason=reason,
         rows=tuple(row.model_copy(update={"is_chosen": row is chosen}) for row in rows),
+        unknown_dropped=label.unknown == "drop",
     )
 
 
@@ -105,8 +102,11 @@ def _row(trial: TrialResult, comparison: _Comparison) -> BackboneRow:
     scores = np.asarray(trial.oof_scores, dtype=np.float64)
     evaluation, label = comparison.evaluation, comparison.label
     level, horizon = evaluation.confidence_level, label.horizon_days
-    target, weights = comparison.target, comparison.weights
-    figures = arm_figures(comparison.result.tuning, target, comparison.arms, scores, level=level)
+    figures = arm_figures(
+        comparison.result.tuning, comparison.target, comparison.arms, scores, level=level
+    )
+    judged, scores = comparison.judged, scores[comparison.judged.where]
+    target, weights = judged.target, judged.weights
     curve = roc_ipcw(target, scores, horizon_days=horizon, weights=weights)
     cutoff = youden_cutoff(curve)
     classified = classification_at(
@@ -118,7 +118,7 @@ def _row(trial: TrialResult, comparison: _Comparison) -> BackboneRow:
         multiply_adds=BACKBONES[trial.configuration.backbone].multiply_adds,
         is_chosen=False,
         epochs_done=trial.epochs_done,
-        tuning_target=_selected_target(list(figures.values()), target, level=level),
+        tuning_target=_selected_target(list(figures.values()), comparison.target, level=level),
         standard_error=mean_standard_error(list(figures.values())),
         arm_targets=figures,
         within_arm_auc=_within_arm(scores, comparison),
@@ -151,9 +151,10 @@ def _within_arm(scores: FloatArray, comparison: _Comparison) -> dict[TreatmentAr
     """The AUC at the label's horizon in each arm, where the horizon rule allows it."""
     figures = {}
     evaluation, horizon = comparison.evaluation, comparison.label.horizon_days
-    for arm in (arm for arm in TreatmentArm if np.any(comparison.arms == arm.value)):
-        members = comparison.arms == arm.value
-        part = comparison.target.subset(members)
+    judged = comparison.judged
+    for arm in (arm for arm in TreatmentArm if np.any(judged.arms == arm.value)):
+        members = judged.arms == arm.value
+        part = judged.target.subset(members)
         events, at_risk = evaluation.minimum_events_before, evaluation.minimum_at_risk_after
         if is_estimable(part, horizon, minimum_events=events, minimum_at_risk=at_risk):
             figures[arm] = auc_ipcw(
@@ -172,22 +173,23 @@ def _within_arm(scores: FloatArray, comparison: _Comparison) -> dict[TreatmentAr
 
 def _pooled_auc(scores: FloatArray, comparison: _Comparison) -> Estimate:
     return auc_ipcw(
-        comparison.target,
+        comparison.judged.target,
         scores,
         horizon_days=comparison.label.horizon_days,
         level=comparison.evaluation.confidence_level,
-        weights=comparison.weights,
+        weights=comparison.judged.weights,
     )
 
 
 def _arm_only_scores(comparison: _Comparison) -> FloatArray:
     """Each patient's arm's weighted share of high risk (n,)."""
-    high = risk_labels(comparison.target, comparison.label.horizon_days) == 1
-    scores = np.zeros(comparison.target.n)
-    for arm in np.unique(comparison.arms):
-        members = comparison.arms == arm
-        total = comparison.weights[members].sum()
-        weight = comparison.weights[members & high].sum()
+    judged = comparison.judged
+    high = risk_labels(judged.target, comparison.label.horizon_days) == 1
+    scores = np.zeros(judged.target.n)
+    for arm in np.unique(judged.arms):
+        members = judged.arms == arm
+        total = judged.weights[members].sum()
+        weight = judged.weights[members & high].sum()
         scores[members] = weight / total if total > 0 else 0.0
     return scores
 
@@ -195,7 +197,7 @@ def _arm_only_scores(comparison: _Comparison) -> FloatArray:
 def _chosen(rows: list[BackboneRow], *, rule: str) -> tuple[BackboneRow, str]:
     best = max(rows, key=lambda row: row.tuning_target.value or 0.0)
     top = best.tuning_target.value or 0.0
-    if rule == "best":
+    if rule != "one_standard_error":
         return best, f"{best.backbone} has the highest tuning target, {top:.3f}"
     within = [row for row in rows if (row.tuning_target.value or 0.0) >= top - best.standard_error]
     chosen = min(within, key=lambda row: row.multiply_adds)

@@ -31,14 +31,16 @@ def decide(
     Without a champion each arm needs a C above chance and a sound calibration slope. Against a
     champion each arm needs a difference in C within the margins, from the champion and from the
     first model ever approved (so that margins do not creep), and a sound slope. A challenger of
-    another study, or of another data origin, is refused.
+    another study, or of another data origin, or whose test patients took part in making it, is
+    refused.
 
     Raises:
         UsageError: An interval is not at the protocol's level.
     """
     _check_levels(evidence, section)
     opening = _opening(evidence)
-    refusals = _refusals(evidence, champion) if champion else []
+    refusals = [evidence.not_independent] if evidence.not_independent else []
+    refusals += _refusals(evidence, champion) if champion else []
     if refusals:
         by_arm: dict[TreatmentArm, Verdict] = dict.fromkeys(evidence.arms, "refused")
         return _decision(evidence, champion, by_arm, [*opening, *refusals])

@@ -29,7 +29,8 @@ class Evidence(Record):
     """Everything that a promotion is decided on.
 
     `n_test_readings` says how often decisions have read these test patients, this one included.
-    `champion_version` is the recommender that the differences compare with, None for a first.
+    `not_independent` says why the test patients are no test of this challenger, None where they
+    are. `champion_version` is the recommender that the differences compare with, None for a first.
     """
 
     study_id: str
@@ -37,6 +38,7 @@ class Evidence(Record):
     arms: dict[TreatmentArm, ArmEvidence] = Field(min_length=1)
     signature: SignatureState
     n_test_readings: int = Field(ge=1)
+    not_independent: str | None = None
     challenger_version: str | None = None
     champion_version: str | None = None
 

@@ -6,13 +6,16 @@ from components.arms.records import ArmModels
 from components.reporting.blocks import Block, Folded, Heading, Prose, Rows, Section, picture
 from components.reporting.calibration_figures import draw_calibration
 from components.reporting.content import ReportContent
+from components.reporting.deviation_notes import notes_beside
 from components.reporting.forest import draw_forest
 from components.reporting.model_tables import (
     coefficients_table,
+    cutoff_text,
     differences_table,
     performance_table,
     risk_group_table,
     sample_size_table,
+    selection_table,
 )
 from components.reporting.nomogram_figure import draw_nomogram
 from components.reporting.roc_figures import draw_time_roc
@@ -88,7 +91,9 @@ def arms_section(content: ReportContent) -> Section:
             "filled: test.",
             alt="Forest plot of the C-index of the six models; its numbers stand in the summary",
         ),
+        *notes_beside(content, "discrimination"),
         Rows(sample_size_table(content.arms)),
+        *notes_beside(content, "predictors"),
     ]
     for models in content.arms:
         blocks += _arm_blocks(models, content)
@@ -104,6 +109,7 @@ def _arm_blocks(models: ArmModels, content: ReportContent) -> list[Block]:
     return [
         Heading(label, anchor=f"arm-{models.arm.value}"),
         *refused,
+        *([Rows(selection_table(label, models.selection))] if models.selection else []),
         *_risk_group_blocks(models, content),
         Rows(performance_table(models)),
         Rows(differences_table(models)),
@@ -121,10 +127,11 @@ def _risk_group_blocks(models: ArmModels, content: ReportContent) -> list[Block]
         picture(
             draw_risk_groups(risk, origin=content.origin),
             caption=f"{label}: {content.protocol.study.endpoint} by risk group of the {name} "
-            "model, with 95% intervals. The cut-off is the training median, frozen.",
+            f"model, with 95% intervals. {cutoff_text(risk)}",
             alt="Kaplan-Meier curves of low and high risk; their numbers stand in the table below",
         ),
         Rows(risk_group_table(risk, f"{label}: survival of the risk groups, {name} model")),
+        *notes_beside(content, "risk groups"),
     ]
 
 

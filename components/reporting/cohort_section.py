@@ -2,6 +2,7 @@
 
 from components.reporting.blocks import Block, Folded, Heading, Rows, Section, picture
 from components.reporting.content import ReportContent
+from components.reporting.deviation_notes import notes_beside
 from components.reporting.flow_diagram import draw_flow
 from components.reporting.tables import (
     eligibility_table,
@@ -29,8 +30,10 @@ def cohort_section(content: ReportContent) -> Section:
         _folded_patients(content),
         Heading("Baseline"),
         *(Rows(table_one(one)) for one in content.baseline),
+        *notes_beside(content, "baseline"),
         Heading("Risk label"),
-        Rows(ledger_table(content.ledger)),
+        Rows(ledger_table(content.ledger, unknown=content.protocol.label.unknown)),
+        *notes_beside(content, "label"),
     ]
     return Section("cohort", "Cohort", tuple(blocks))
 

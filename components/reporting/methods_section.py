@@ -3,7 +3,7 @@
 from components.reporting.blocks import Bullets, Heading, Prose, Section
 from components.reporting.content import ReportContent
 from components.reporting.wording import days_text, number
-from components.study.protocol import Protocol
+from components.study.protocol import ClinicalSection, Protocol
 
 _UNKNOWN = {
     "ipcw": "patients with a known label weigh 1/G (capped at {cap}), G the Kaplan-Meier estimate "
@@ -14,7 +14,26 @@ _UNKNOWN = {
 _RULES = {
     "one_standard_error": "the fewest multiply-adds within one standard error of the best",
     "best": "the best tuning target",
+    "test_accuracy": "of the backbones' best configurations, refitted on all training patients, "
+    "the one that classifies most test patients right",
 }
+_FIRST = {
+    False: "Everything is done arm by arm; the test patients take no part in any choice.",
+    True: "The models are fitted arm by arm; the test patients chose the backbone.",
+}
+_SCORES = {
+    "cross_fitted": "Cross-fitted: in each fold network, filter, penalty and scale are learned on "
+    "the other patients; only the scalar score of the held-out patients is pooled, never a "
+    "feature. The models of the arms are fitted on these scores; the deployed signature is the "
+    "refit on all training patients.",
+    "in_sample": "In-sample: the signature is fitted on all training patients, and the models of "
+    "the arms on its scores of the same patients.",
+}
+_CUTOFFS = {
+    "training_median": "Low and high risk by the training median of the linear predictor, frozen.",
+    "median_of_each_split": "Low and high risk by each split's own median of the linear predictor.",
+}
+_ARMS = {"arm": "with the arm held apart", "none": "with the arms pooled"}
 
 
 def methods_section(content: ReportContent) -> Section:
@@ -29,8 +48,8 @@ def methods_section(content: ReportContent) -> Section:
     if content.decision is not None:
         parts["Promotion"] = _promotion(protocol)
     opening = Prose(
-        f"Profile: {protocol.profile}. Everything is done arm by arm; the test patients "
-        "take no part in any choice. The complete protocol is at the end of this report."
+        f"Profile: {protocol.profile}. {_FIRST[protocol.backbone.selection == 'test_accuracy']} "
+        "The complete protocol is at the end of this report."
     )
     told = [block for name, said in parts.items() for block in (Heading(name), Bullets(said))]
     return Section("methods", "Methods as run", (opening, *told))
@@ -83,13 +102,10 @@ def _signature(protocol: Protocol) -> tuple[str, ...]:
     )
     return (
         f"Constant features and one of each pair with |r| > {section.maximum_correlation:g} are "
-        f"dropped, {screen}; then elastic-net Cox (l1 ratio {section.l1_ratio:g}) with the arm "
-        f"held apart, penalty by {section.cv_folds}-fold cross-validation repeated "
+        f"dropped, {screen}; then elastic-net Cox (l1 ratio {section.l1_ratio:g}) "
+        f"{_ARMS[section.strata]}, penalty by {section.cv_folds}-fold cross-validation repeated "
         f"{section.cv_repeats} times ({section.rule}).",
-        "Cross-fitted: in each fold network, filter, penalty and scale are learned on the other "
-        "patients; only the scalar score of the held-out patients is pooled, never a feature. The "
-        "models of the arms are fitted on these scores; the deployed signature is the refit on all "
-        "training patients.",
+        _SCORES[section.fit],
     )
 
 
@@ -100,17 +116,35 @@ def _models(protocol: Protocol) -> tuple[str, ...]:
     )
     evaluation = protocol.evaluation
     return (
-        f"Clinical predictors set beforehand. {sets}.",
-        "Cox models with Efron ties: clinical, signature alone (DLRadiomics) and combined; ridge "
-        f"penalty by {protocol.clinical.cv_folds}-fold cross-validated partial likelihood.",
+        f"{_predictors(protocol.clinical)}. {sets}.",
+        "Cox models with Efron ties: clinical, signature alone (DLRadiomics) and combined; "
+        f"{_penalty(protocol.clinical)}.",
         "A figure at a horizon is reported only with at least "
         f"{evaluation.minimum_events_before} deaths before and {evaluation.minimum_at_risk_after} "
         "patients at risk after it in the arm; else it is not estimable.",
-        "Low and high risk by the training median of the linear predictor, frozen.",
+        _CUTOFFS[evaluation.cutoff],
         "Nomogram: points proportional to the linear predictor, the longest axis spans "
         f"{protocol.nomogram.maximum_points:g} points; survival is S0(t)^exp(lp) with the Efron "
         "baseline, equal to the Cox model's to 1e-9; nothing is extrapolated.",
     )
+
+
+def _predictors(section: ClinicalSection) -> str:
+    steps = section.two_step
+    if steps is None:
+        return "Clinical predictors set beforehand"
+    beside = "kept" if steps.combined == "keep" else "selected again by the same p"
+    return (
+        f"Clinical predictors selected in each arm: univariate p < {steps.univariate_p_value:g}, "
+        f"then p < {steps.multivariable_p_value:g} in one multivariable model; beside the "
+        f"signature they are {beside}. Candidates"
+    )
+
+
+def _penalty(section: ClinicalSection) -> str:
+    if section.two_step is not None:
+        return "unpenalized"
+    return f"ridge penalty by {section.cv_folds}-fold cross-validated partial likelihood"
 
 
 def _promotion(protocol: Protocol) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from components.arms.records import ArmModels, ModelEvaluation, RiskGroups
+from components.arms.two_step import Selection
 from components.reporting.footnotes import Footnotes
 from components.reporting.html_table import Table, table
 from components.reporting.wording import (
@@ -210,12 +211,50 @@ def risk_group_table(parts: Sequence[RiskGroups], caption: str) -> Table:
         *(f"Survival at {days_text(days)}" for days in horizons),
     )
     notes = [
-        f"High risk: linear predictor above {number(part.cutoff, 4)}, the training median, frozen; "
+        f"High risk: linear predictor above {number(part.cutoff, 4)}, {_whose(part)}; "
         f"{_SHORT[part.split]}: log-rank p {p_text(part.log_rank_p) or ABSENT}, hazard ratio "
         f"{estimate_text(part.hazard_ratio, 2)}."
         for part in parts
     ]
     return table(caption, columns, rows, notes=notes)
+
+
+def cutoff_text(parts: Sequence[RiskGroups]) -> str:
+    """Whose median the cut-offs are, as a sentence."""
+    if any(part.is_recut for part in parts):
+        return "The cut-off is each split's own median: taken again in the test patients."
+    return "The cut-off is the training median, frozen."
+
+
+def _whose(part: RiskGroups) -> str:
+    return "their own median" if part.is_recut else "the training median, frozen"
+
+
+def selection_table(label: str, selection: Selection) -> Table:
+    """The candidates, their p-values in both steps, and what was kept of them."""
+    rows = [
+        (
+            one.label,
+            p_text(one.univariate_p) or ABSENT,
+            p_text(one.multivariable_p) or ABSENT,
+            "yes" if one.is_kept else one.why or "no",
+        )
+        for one in selection.candidates
+    ]
+    marked = [index for index, one in enumerate(selection.candidates) if one.is_kept]
+    return table(
+        f"{label}: clinical predictors selected by p-values, training patients",
+        (
+            "Candidate",
+            f"Univariate p (below {selection.univariate_p_value:g})",
+            f"Multivariable p (below {selection.multivariable_p_value:g})",
+            "Selected",
+        ),
+        rows,
+        notes=["Wald tests of all levels of a candidate together, in Cox models with Efron ties."],
+        marked_rows=marked,
+        text_columns=(3,),
+    )
 
 
 def _days(estimate: Estimate) -> str:

@@ -3,9 +3,15 @@
 from components.networks.records import BackboneChoice, SearchResult
 from components.reporting.blocks import Block, Folded, Rows, Section, picture
 from components.reporting.content import ReportContent
+from components.reporting.deviation_notes import notes_beside
+from components.reporting.network_tables import (
+    backbone_table,
+    classification_table,
+    test_accuracy_table,
+    trials_table,
+)
 from components.reporting.roc_figures import draw_backbone_roc
 from components.reporting.search_figures import draw_learning_curves
-from components.reporting.tables import backbone_table, classification_table, trials_table
 
 
 def backbone_section(
@@ -15,6 +21,8 @@ def backbone_section(
     blocks: list[Block] = [
         Rows(backbone_table(choice)),
         Rows(classification_table(choice)),
+        *_test_blocks(choice),
+        *notes_beside(content, "backbones"),
         picture(
             draw_backbone_roc(
                 choice.rows,
@@ -36,3 +44,8 @@ def backbone_section(
         Folded("All trials of the search", (Rows(trials_table(search)),)),
     ]
     return Section("backbones", "Backbones", tuple(blocks))
+
+
+def _test_blocks(choice: BackboneChoice) -> list[Block]:
+    """What the test patients said of each backbone, where they were let to choose."""
+    return [Rows(test_accuracy_table(choice))] if any(row.on_test for row in choice.rows) else []

@@ -2,6 +2,7 @@
 
 from components.reporting.blocks import Block, Bullets, Code, Folded, Heading, Prose, Rows, Section
 from components.reporting.content import ReportContent
+from components.reporting.deviation_notes import departures_blocks
 from components.reporting.run_tables import (
     code_table,
     data_table,
@@ -52,6 +53,7 @@ def deviations_section(content: ReportContent) -> Section:
         "Deviations and limitations",
         (
             Rows(adaptations_table(content.adaptations)),
+            *departures_blocks(content),
             Heading("Limitations"),
             Bullets((*limits, *rules, *content.notes, *notes)),
         ),

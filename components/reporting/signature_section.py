@@ -2,6 +2,7 @@
 
 from components.reporting.blocks import Block, Prose, Rows, Section, picture
 from components.reporting.content import ReportContent
+from components.reporting.deviation_notes import notes_beside
 from components.reporting.html_table import Table, table
 from components.reporting.signature_figures import draw_coefficients, draw_penalty_path
 from components.reporting.summary_section import NULL_SIGNATURE
@@ -16,19 +17,24 @@ def signature_section(report: SignatureReport, content: ReportContent) -> Sectio
     if report.sd_ratio_warns:
         blocks.append(
             Prose(
-                f"The cross-fitted scores spread {report.sd_ratio:.2f} times as wide as the "
+                f"The {_kind(report)} scores spread {report.sd_ratio:.2f} times as wide as the "
                 "deployed signature's in patients it has not seen (accepted: 0.8 to 1.25): the "
                 "models fitted on the former may not suit the latter.",
                 tone="warning",
             )
         )
-    blocks += [Rows(_features_table(report)), Rows(_discrimination_table(report))]
+    blocks += [Rows(_features_table(report)), *notes_beside(content, "signature")]
+    blocks.append(Rows(_discrimination_table(report)))
     blocks += _pictures(report, content.origin)
     return Section("signature", "Signature", tuple(blocks))
 
 
+def _kind(report: SignatureReport) -> str:
+    return "in-sample (apparent)" if report.c_in_sample else "cross-fitted"
+
+
 def _features_table(report: SignatureReport) -> Table:
-    folds = ", ".join(str(n) for n in report.fold_selected) or "none"
+    folds = ", ".join(str(n) for n in report.fold_selected) or "no folds: scored in-sample"
     ratio = "not computed" if report.sd_ratio is None else f"{report.sd_ratio:.3f}"
     rows = [
         ("Deep features", str(report.n_features_in)),
@@ -36,7 +42,7 @@ def _features_table(report: SignatureReport) -> Table:
         ("after the screen", str(report.n_after_screen)),
         ("selected by the penalty", str(report.n_selected)),
         ("selected in each fold's own fit", folds),
-        ("SD of cross-fitted over deployed scores (accepted: 0.8 to 1.25)", ratio),
+        (f"SD of {_kind(report)} over deployed scores (accepted: 0.8 to 1.25)", ratio),
     ]
     return table("From features to signature", ("Step", "Count"), rows)
 
@@ -44,10 +50,10 @@ def _features_table(report: SignatureReport) -> Table:
 def _discrimination_table(report: SignatureReport) -> Table:
     rows = [
         (TreatmentArm(arm).label, estimate_text(estimate), f"{estimate.n} ({estimate.n_events})")
-        for arm, estimate in report.c_cross_fitted.items()
+        for arm, estimate in (report.c_cross_fitted or report.c_in_sample).items()
     ]
     return table(
-        "Harrell's C of the cross-fitted score within each arm, training patients",
+        f"Harrell's C of the {_kind(report)} score within each arm, training patients",
         ("Arm", "C (95% interval)", "n (deaths)"),
         rows,
     )

@@ -36,6 +36,7 @@ class SummaryContent:
         choice: None where a run has no networks.
         decision: None where nothing was published.
         excluded: Who was left out by a rule of eligibility.
+        departures: What the profile `sound` would have done otherwise, in one line.
         notes: What a reader must know of the tables that were read.
         places: Where to look, by what is there: report, nomograms, MLflow run.
         commands: Commands to type next, by what they do.
@@ -52,6 +53,7 @@ class SummaryContent:
     choice: BackboneChoice | None = None
     decision: Decision | None = None
     excluded: tuple[Excluded, ...] = ()
+    departures: str | None = None
     notes: tuple[str, ...] = ()
     places: dict[str, str] = field(default_factory=dict)
     commands: dict[str, str] = field(default_factory=dict)
@@ -71,6 +73,8 @@ def render_summary(content: SummaryContent) -> Group:
     lines += _left_out(content)
     lines += _listed("Notes", content.notes)
     lines += _adaptations(content)
+    if content.departures is not None:
+        lines.append(Text(content.departures, style="yellow"))
     lines += [Text(), _pairs(content.places), Text(), _pairs(content.commands, style="cyan")]
     spent, platforms = seconds_text(content.seconds), seconds_text(content.platform_seconds)
     lines.append(Text(f"{spent} in all, {platforms} of it the platforms", style="dim"))

@@ -6,22 +6,24 @@ from itertools import groupby
 from components.cohort.baseline import TableOne, TableRow
 from components.cohort.eligibility import Eligibility
 from components.cohort.label import LabelLedger
-from components.networks.records import BackboneChoice, SearchResult, TrialResult
 from components.promotion.records import Decision, Evidence
-from components.reporting.footnotes import Footnotes
 from components.reporting.html_table import Table, table
 from components.reporting.wording import (
     ABSENT,
     MODEL_NAMES,
     days_text,
     estimate_text,
-    number,
     p_text,
 )
 from components.study.results import Adaptation, Estimate, Quarantined
 from components.study.vocabulary import Split, TreatmentArm
 
-_GIGA = 1e9
+_UNKNOWN = {
+    "ipcw": "Patients with a known label are weighted so in training and in the networks' figures.",
+    "drop": "In training and in the networks' figures unknown patients are left out, the others "
+    "unweighted.",
+    "naive": "In training unknown patients count as high risk.",
+}
 
 
 def table_one(content: TableOne) -> Table:
@@ -91,7 +93,7 @@ def excluded_table(eligibility: Eligibility) -> Table:
     )
 
 
-def ledger_table(ledger: LabelLedger) -> Table:
+def ledger_table(ledger: LabelLedger, *, unknown: str = "ipcw") -> Table:
     """How many patients have a risk label, and how many are censored before they could."""
     horizon = days_text(ledger.horizon_days)
     rows = [
@@ -116,129 +118,10 @@ def ledger_table(ledger: LabelLedger) -> Table:
         "Effective n",
     )
     notes = [
-        "Patients with a known label are weighted by the inverse probability of not being "
-        "censored; the effective n is what these weights leave (Kish). Unknown patients stay in "
-        "every survival model."
+        f"{_UNKNOWN[unknown]} Effective n: what weights by the inverse probability of not being "
+        "censored leave (Kish). Unknown patients stay in every survival model."
     ]
     return table("Patients by risk label", columns, rows, notes=notes, text_columns=(1,))
-
-
-def backbone_table(choice: BackboneChoice) -> Table:
-    """The backbones' discrimination side by side, out of fold."""
-    arms = list(choice.rows[0].within_arm_auc) if choice.rows else []
-    footnotes = Footnotes()
-    rows = [
-        (
-            row.backbone,
-            row.configuration.key,
-            *(
-                footnotes.cell(estimate)
-                for estimate in (
-                    row.tuning_target,
-                    *(row.within_arm_auc.get(arm) for arm in arms),
-                    row.pooled_auc,
-                    row.arm_only_auc,
-                )
-            ),
-        )
-        for row in choice.rows
-    ]
-    heads = tuple(f"AUC within {arm.label}" for arm in arms)
-    notes = [
-        choice.reason,
-        "The tuning target is the largest of several configurations: it is selected, not a "
-        "performance. A pooled AUC is to be read beside that of the arm alone.",
-        *footnotes.lines(),
-    ]
-    return table(
-        "Backbones, out of fold in the training patients",
-        ("Backbone", "Trial", "Tuning target (selected)", *heads, "AUC pooled", "Arm alone"),
-        rows,
-        notes=notes,
-        marked_rows=_chosen(choice),
-        text_columns=(1,),
-    )
-
-
-def classification_table(choice: BackboneChoice) -> Table:
-    """What each backbone classifies right at its cut-off, and what it costs."""
-    footnotes = Footnotes()
-    rows = [
-        (
-            row.backbone,
-            *(footnotes.cell(one) for one in (row.accuracy, row.sensitivity, row.specificity)),
-            number(row.cutoff, 3),
-            f"{row.multiply_adds / _GIGA:.2f}",
-            str(row.epochs_done),
-        )
-        for row in choice.rows
-    ]
-    columns = (
-        "Backbone",
-        "Accuracy",
-        "Sensitivity",
-        "Specificity",
-        "Cut-off",
-        "Multiply-adds, 10\u2079",
-        "Epochs",
-    )
-    notes = [
-        "Out of fold, arms pooled, weighted for censoring; the cut-off is Youden's on the same "
-        "scores, which flatters all three.",
-        *footnotes.lines(),
-    ]
-    return table(
-        "Classification by the backbones",
-        columns,
-        rows,
-        notes=notes,
-        marked_rows=_chosen(choice),
-    )
-
-
-def _chosen(choice: BackboneChoice) -> list[int]:
-    return [index for index, row in enumerate(choice.rows) if row.is_chosen]
-
-
-def trials_table(search: SearchResult) -> Table:
-    """Every configuration that was tried and how far it came."""
-    columns = (
-        "Trial",
-        "Learning rate",
-        "Weight decay",
-        "Dropout",
-        "Label smoothing",
-        "Epochs",
-        "Ended",
-        "Tuning target",
-        "Seconds",
-    )
-    notes = [
-        f"Device: {search.device}; mixed precision: {'yes' if search.mixed_precision else 'no'}."
-    ]
-    return table(
-        "Trials of the search",
-        columns,
-        [_trial_row(trial) for trial in search.trials],
-        notes=notes,
-        text_columns=(6,),
-    )
-
-
-def _trial_row(trial: TrialResult) -> tuple[str, ...]:
-    settings = trial.configuration
-    target = trial.tuning_target
-    return (
-        settings.key,
-        f"{settings.learning_rate:.2e}",
-        f"{settings.weight_decay:.2e}",
-        f"{settings.dropout:.2f}",
-        f"{settings.label_smoothing:.3f}",
-        str(trial.epochs_done),
-        trial.status,
-        ABSENT if target is None else f"{target:.3f}",
-        f"{trial.seconds:.1f}",
-    )
 
 
 def decision_table(decision: Decision, evidence: Evidence) -> Table:

@@ -28,6 +28,8 @@ _ESTIMATORS = {
     "cal_slope": "Calibration slope",
     "oe": "Observed / expected deaths",
 }
+_CUT_OFF = {"c_harrell": "Harrell's C, follow-up cut off"}
+"""What a figure is that has no horizon of its own."""
 _DAYS_PER_YEAR = 365
 _DAYS_PER_MONTH = 365 / 12
 _SMALLEST_P = 0.001
@@ -73,7 +75,8 @@ def estimator_text(key: str) -> str:
     """The name of a figure in words: `auc_cd_365d` is `AUC at 1 year`."""
     estimator, _, horizon = key.rpartition("_")
     if estimator in _ESTIMATORS and horizon.endswith("d") and horizon[:-1].isdigit():
-        return f"{_ESTIMATORS[estimator]} at {days_text(int(horizon[:-1]))}"
+        name = _CUT_OFF.get(estimator, _ESTIMATORS[estimator])
+        return f"{name} at {days_text(int(horizon[:-1]))}"
     return _ESTIMATORS.get(key, key)
 
 

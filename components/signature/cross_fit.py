@@ -24,12 +24,13 @@ class CrossFit:
     """Scores (n,) of all training patients, and the signature of each fold that gave them.
 
     `fold_of` (n,) names each patient's fold. The patients of a fold in which nothing was selected
-    have a score of 0.
+    have a score of 0. Where `is_in_sample`, the one signature has seen all that it scores.
     """
 
     scores: FloatArray
     signatures: tuple[Signature, ...]
     fold_of: IntArray
+    is_in_sample: bool = False
 
     @property
     def n_null_folds(self) -> int:
@@ -87,6 +88,20 @@ def cross_fit(
         signatures.append(signature)
         scores[held_out] = signature.apply(table[held_out])
     return CrossFit(scores=scores, signatures=tuple(signatures), fold_of=fold_of)
+
+
+def in_sample(deployed: Signature, features: FloatArray) -> CrossFit:
+    """The deployed signature's scores of the very patients it was fitted on, as the study did.
+
+    Network and signature have seen them, so the scores look better than they are: simulated, C
+    0.745 in training and 0.583 in test patients, where cross-fitted scores have 0.655 and 0.649.
+
+    Args:
+        deployed: Fitted on all training patients.
+        features: (n, width) of the same patients by its network.
+    """
+    nobody_held_out = np.zeros(features.shape[0], dtype=np.int64)
+    return CrossFit(deployed.apply(features), (deployed,), nobody_held_out, is_in_sample=True)
 
 
 def decide_null(deployed: Signature, crossfit: CrossFit) -> bool:

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from components.signature.cross_fit import CrossFit, decide_null
 from components.signature.signature import PenaltyPath, Signature
@@ -26,13 +27,15 @@ class SignatureReport(Record):
     signature in patients it has not seen; outside 0.8 to 1.25 the models that were fitted on the
     former do not suit the latter, and `sd_ratio_warns`. None where the signature is null or
     nobody is left unseen. The C of a fold in which nothing was selected counts as 0.5 through its
-    equal scores.
+    equal scores. Where the training patients were scored in-sample, `c_in_sample` stands in place
+    of `c_cross_fitted`, and the ratio is that of these scores.
     """
 
     is_null: bool
     n_selected: int
     fold_selected: tuple[int, ...]
     c_cross_fitted: dict[str, Estimate]
+    c_in_sample: dict[str, Estimate] = Field(default_factory=dict)
     sd_ratio: float | None
     sd_ratio_warns: bool
     path: PenaltyPath | None
@@ -56,7 +59,7 @@ def report_signature(
 
     Args:
         deployed: Fitted on all training patients.
-        crossfit: Of the same patients.
+        crossfit: Of the same patients, or their scores by `in_sample`.
         target: Follow-up of the n training patients.
         arms: (n,) each patient's arm.
         deployed_unseen: The deployed signature's scores of patients it has not seen (the test set).
@@ -65,17 +68,18 @@ def report_signature(
     is_null = decide_null(deployed, crossfit)
     ratio = None if is_null else _sd_ratio(crossfit.scores, deployed_unseen)
     lowest, highest = _SD_RATIO_ACCEPTED
+    seen = crossfit.is_in_sample
+    discrimination = {
+        str(arm): harrell_c(target.subset(arms == arm), crossfit.scores[arms == arm], level=level)
+        for arm in np.unique(arms)
+    }
     selected = zip(deployed.feature_indices, deployed.coefficients, strict=True)
     return SignatureReport(
         is_null=is_null,
         n_selected=len(deployed.feature_indices),
-        fold_selected=tuple(len(fold.feature_indices) for fold in crossfit.signatures),
-        c_cross_fitted={
-            str(arm): harrell_c(
-                target.subset(arms == arm), crossfit.scores[arms == arm], level=level
-            )
-            for arm in np.unique(arms)
-        },
+        fold_selected=tuple(len(fold.feature_indices) for fold in crossfit.signatures if not seen),
+        c_cross_fitted={} if seen else discrimination,
+        c_in_sample=discrimination if seen else {},
         sd_ratio=ratio,
         sd_ratio_warns=ratio is not None and not lowest <= ratio <= highest,
         path=deployed.path,

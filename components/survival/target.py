@@ -55,6 +55,10 @@ class SurvivalTarget:
         """The patients of a boolean mask (n,) or of row numbers, in that order."""
         return type(self)(self.time_days[where], self.event[where])
 
+    def truncated(self, days: float) -> Self:
+        """The same patients with follow-up cut off: who lives beyond `days` is censored there."""
+        return type(self)(np.minimum(self.time_days, days), self.event & (self.time_days <= days))
+
     def structured(self) -> NDArray[Any]:
         """The structured array that scikit-survival expects (fields `event`, `time`)."""
         out = np.empty(self.n, dtype=[("event", "?"), ("time", "f8")])

@@ -13,7 +13,7 @@ StudyDir = Annotated[
 ]
 ProtocolName = Annotated[
     str | None,
-    typer.Option("--protocol", help="sound, demo, smoke, or a YAML file. Default: demo."),
+    typer.Option("--protocol", help="sound, paper, demo, smoke, or a YAML file. Default: demo."),
 ]
 
 

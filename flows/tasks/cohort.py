@@ -1,12 +1,13 @@
 """Step `cohort`: who is studied, their endpoint, label, split and folds, and Table 1."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from components.cohort.baseline import TableOne, table_one
+from components.cohort.baseline import OBSERVED_TIME, TableOne, table_one
 from components.cohort.clinical_table import read_clinical
 from components.cohort.dataset import Dataset, read_table
 from components.cohort.eligibility import assess_eligibility
@@ -134,11 +135,14 @@ def _folds(table: pd.DataFrame, protocol: Protocol) -> tuple[pd.Series, list[Ada
 def _tables_one(
     table: pd.DataFrame, protocol: Protocol, codebook: Mapping[str, Variable]
 ) -> list[TableOne]:
+    if protocol.cohort.observed_times:
+        codebook = {OBSERVED_TIME.name: OBSERVED_TIME, **codebook}
+    compare = partial(table_one, codebook=codebook, small_counts=protocol.cohort.small_counts)
     tables = []
     if len(protocol.study.arms) > 1:
-        tables.append(table_one(table, table["arm"], title="Arm against arm", codebook=codebook))
+        tables.append(compare(table, table["arm"], title="Arm against arm"))
     for arm in protocol.study.arms:
         rows = table[table["arm"] == arm.value]
         title = f"{arm.label}: training against test patients"
-        tables.append(table_one(rows, rows["split"], title=title, codebook=codebook))
+        tables.append(compare(rows, rows["split"], title=title))
     return tables

@@ -140,7 +140,17 @@ def _evidence(
         arms=evidence,
         signature=next(iter(models.values())).signature,
         n_test_readings=n_test_readings,
+        not_independent=_not_independent(protocol),
         champion_version=champion.recommender_version if champion else None,
+    )
+
+
+def _not_independent(protocol: Protocol) -> str | None:
+    if protocol.backbone.selection != "test_accuracy":
+        return None
+    return (
+        "The test patients chose the backbone (backbone.selection: test_accuracy), so their "
+        "figures are no independent evidence: such models are registered and never promoted."
     )
 
 

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from components.cohort.endpoint import survival_target
+from components.networks.accuracy_choice import UnseenPatients, choose_by_test_accuracy
 from components.networks.pruning import keep_networks_of
 from components.networks.selection import choose
+from components.networks.training import plan_training
 from components.networks.training_set import TrainingSet
 from components.platform.halving import epochs_of_group
 from components.platform.search import run_search
@@ -33,6 +35,7 @@ def search_backbones(
     storage: Path,
     session: Callable[[], AbstractContextManager[None]],
     runs: Callable[..., SearchRuns],
+    on_test_reading: Callable[[str], object],
 ) -> Result:
     """All trials, and the backbone and configuration that go on.
 
@@ -45,11 +48,13 @@ def search_backbones(
         storage: Folder of the trials' states, seen by all nodes.
         session: Opens Ray.
         runs: Makes the listener that writes MLflow's runs and moves the bar.
+        on_test_reading: Told of each reading of the test patients; sound protocols have none here.
     """
     del step, key
     display = current_display()
     with display.step("Backbone search") as progress:
-        patients = training_set(read_cohort(cohort), crops)
+        table = read_cohort(cohort)
+        patients = training_set(table, crops)
         listener = runs(progress=progress)
         listener.total_epochs = len(protocol.backbone.names) * epochs_of_group(
             protocol.search.configurations,
@@ -75,12 +80,31 @@ def search_backbones(
             evaluation=protocol.evaluation,
             backbone=protocol.backbone,
         )
+        if protocol.backbone.selection == "test_accuracy":
+            choice = choose_by_test_accuracy(
+                choice,
+                patients,
+                _test_patients(table, crops),
+                label=protocol.label,
+                evaluation=protocol.evaluation,
+                plan=plan_training(protocol.search, protocol.backbone, seed=protocol.study.seed),
+                on_test_reading=on_test_reading,
+            )
         found = keep_networks_of(found, choice.configuration)
         progress.note = f"{len(found.trials)} trials, chosen: {choice.configuration.key}"
     return {
         "search": found.model_dump(mode="json", by_alias=True),
         "choice": choice.model_dump(mode="json", by_alias=True),
     }
+
+
+def _test_patients(table: pd.DataFrame, crops: Result) -> UnseenPatients:
+    test = table[table["split"] == Split.TEST.value]
+    return UnseenPatients(
+        crops=load_crops(crops, list(test.index)),
+        target=survival_target(test),
+        arms=test["arm"].to_numpy(dtype=np.str_),
+    )
 
 
 def training_set(table: pd.DataFrame, crops: Result) -> TrainingSet:

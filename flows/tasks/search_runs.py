@@ -135,8 +135,20 @@ def _row_metrics(row: BackboneRow) -> dict[str, float]:
     rows += [
         (arm.value, _NETWORK, "auc_cd", estimate) for arm, estimate in row.within_arm_auc.items()
     ]
-    metrics: dict[str, float] = {}
+    metrics = _test_metrics(row)
     for group, model, estimator, estimate in rows:
         name = metric_name("oof", group, model, estimator, estimate.horizon_days)
         metrics |= estimate_metrics(name, estimate)
+    return metrics
+
+
+def _test_metrics(row: BackboneRow) -> dict[str, float]:
+    """What the test patients said, where the protocol lets them choose."""
+    metrics: dict[str, float] = {}
+    if row.on_test is not None:
+        figures = {"auc_cd": row.on_test.auc, "accuracy": row.on_test.accuracy}
+        figures |= {"sensitivity": row.on_test.sensitivity, "specificity": row.on_test.specificity}
+        for estimator, estimate in figures.items():
+            name = metric_name("test", "pooled", _NETWORK, estimator, estimate.horizon_days)
+            metrics |= estimate_metrics(name, estimate)
     return metrics

@@ -7,7 +7,7 @@ import pandas as pd
 
 from components.cohort.endpoint import survival_target
 from components.networks.feature_table import read_features
-from components.signature.cross_fit import cross_fit
+from components.signature.cross_fit import cross_fit, in_sample
 from components.signature.report import report_signature
 from components.signature.signature import fit_signature
 from components.study.protocol import Protocol
@@ -33,7 +33,8 @@ def fit_scores(
     """The deployed signature, everyone's `dl_signature`, and the report of both.
 
     Only scores are pooled over folds, never features: each fold's signature is fitted on the
-    features of its own network and applied to the patients that neither has seen.
+    features of its own network and applied to the patients that neither has seen. With `fit:
+    in_sample` the deployed signature scores its own patients.
 
     Args:
         step: Name of the step.
@@ -51,15 +52,6 @@ def fit_scores(
         train = table[table["split"] == Split.TRAIN.value]
         target, arms = survival_target(train), train["arm"].to_numpy(dtype=np.str_)
         seed = protocol.study.seed
-        crossed = cross_fit(
-            [_features(fold) for fold in features["fold_features"]],
-            target,
-            arms,
-            train["fold"].to_numpy(dtype=np.int64),
-            section=protocol.signature,
-            network_ids=[fold["network_id"] for fold in features["fold_features"]],
-            seed=seed,
-        )
         everyone = _features(features["features"])
         deployed = fit_signature(
             everyone[: len(train)],
@@ -68,6 +60,19 @@ def fit_scores(
             section=protocol.signature,
             network_id=features["features"]["network_id"],
             rng=np.random.default_rng(step_seed(seed, "signature deployed")),
+        )
+        crossed = (
+            in_sample(deployed, everyone[: len(train)])
+            if protocol.signature.fit == "in_sample"
+            else cross_fit(
+                [_features(fold) for fold in features["fold_features"]],
+                target,
+                arms,
+                train["fold"].to_numpy(dtype=np.int64),
+                section=protocol.signature,
+                network_ids=[fold["network_id"] for fold in features["fold_features"]],
+                seed=seed,
+            )
         )
         unseen = deployed.apply(everyone[len(train) :])
         report = report_signature(

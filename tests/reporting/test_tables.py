@@ -7,9 +7,9 @@ from components.reporting.model_tables import (
     performance_table,
     risk_group_table,
 )
+from components.reporting.network_tables import backbone_table
 from components.reporting.run_tables import tripod_table
 from components.reporting.tables import (
-    backbone_table,
     decision_table,
     eligibility_table,
     ledger_table,
