@@ -140,7 +140,7 @@ def _evidence(
         arms=evidence,
         signature=next(iter(models.values())).signature,
         n_test_readings=n_test_readings,
-        not_independent=_not_independent(protocol),
+        not_independent=_not_independent(protocol) if dataset is not None else None,
         champion_version=champion.recommender_version if champion else None,
     )
 
