@@ -159,11 +159,11 @@ class ColumnReader:
             for cell, empty in zip(cells, nothing, strict=True)
         ]
         bad = [row for row, day in enumerate(dates) if day is None and not nothing[row]]
-        n_known = int((~nothing).sum())
+        n_known, who = int((~nothing).sum()), self.findings.names(bad)
         if len(bad) > _REFUSED_SHARE * n_known:
             self.findings.refused.append(
                 f"follow_up: column '{column}': expected dates as '{form}', {len(bad)} of "
-                f"{n_known} cells are none (patients {self.findings.names(bad)}); correct follow_up.format"
+                f"{n_known} cells are none (patients {who}); correct follow_up.format"
             )
         elif bad:
             reason = f"column '{column}' (follow_up): expected a date as '{form}'; correct the cell"

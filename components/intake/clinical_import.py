@@ -1,6 +1,5 @@
 """A hospital's clinical sheet as a table of armwise, by a column mapping."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from components.intake.duplicates import settle_duplicates
 from components.intake.findings import Findings
 from components.intake.mapping import ColumnMapping
 from components.intake.mapping_parts import PredictorColumn, RuleColumn
-from components.intake.spreadsheets import Sheet, read_sheet
+from components.intake.spreadsheets import Sheet, read_sheet, require_columns
 from components.intake.units import DAYS_IN, UNITS, converted, factor
 from components.study.results import Adaptation, Quarantined
 from components.study.vocabulary import TreatmentArm
@@ -52,7 +51,7 @@ def import_clinical(path: Path, mapping: ColumnMapping) -> ClinicalImport:
     """
     wanted = mapping.sheet_columns()
     sheet = read_sheet(path, mapping, wanted=tuple(wanted.values()))
-    _require_columns(sheet, wanted)
+    require_columns(sheet, wanted)
     sheet, patients, said = _identified(sheet, mapping)
     findings = Findings(patients, adaptations=[*sheet.adaptations, *said])
     reader = ColumnReader(sheet, mapping, findings)
@@ -60,22 +59,6 @@ def import_clinical(path: Path, mapping: ColumnMapping) -> ClinicalImport:
     findings.require(sheet.name)
     table = settle_duplicates(table, findings)
     return _finished(table, mapping, findings, sheet.name)
-
-
-def _require_columns(sheet: Sheet, wanted: dict[str, str]) -> None:
-    missing = {key: column for key, column in wanted.items() if column not in sheet.columns}
-    if not missing:
-        return
-    parts = []
-    for key, column in missing.items():
-        near = difflib.get_close_matches(column, sheet.columns, n=3, cutoff=0.5)
-        hint = f" (near: {', '.join(repr(one) for one in near)})" if near else ""
-        parts.append(f"'{column}' for {key}{hint}")
-    msg = (
-        f"{sheet.name}: expected the column {', '.join(parts)}, found none of that name; "
-        "correct the mapping"
-    )
-    raise CohortRejected(msg)
 
 
 def _identified(sheet: Sheet, mapping: ColumnMapping) -> tuple[Sheet, list[str], list[Adaptation]]:

@@ -156,7 +156,7 @@ def read_mapping(path: Path) -> ColumnMapping:
         UsageError: The file is missing, is no YAML, or holds an unknown key or a bad value.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_TextLoader)  # noqa: S506
+        content = _TextLoader(path.read_text(encoding="utf-8-sig")).get_single_data()
     except FileNotFoundError:
         msg = f"expected a column mapping at {path}, found none; `armwise columns` drafts one"
         raise UsageError(msg) from None

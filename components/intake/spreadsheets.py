@@ -4,9 +4,10 @@ Values alone are read, never formulas or macros. A file is refused by its size b
 """
 
 import csv
+import difflib
 import warnings
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def read_sheet(path: Path, form: TableFormat, *, wanted: Collection[str] = ()) -
     Raises:
         CohortRejected: The file is missing, too large, empty, or no table.
     """
-    _check_size(path, form)
+    check_size(path, form)
     with path.open("rb") as file:
         magic = file.read(4)
     if magic == _OLD_EXCEL_MAGIC:
@@ -62,7 +63,32 @@ def read_sheet(path: Path, form: TableFormat, *, wanted: Collection[str] = ()) -
     return _under_header(grid, path.name, form, wanted, said)
 
 
-def _check_size(path: Path, form: TableFormat) -> None:
+def require_columns(sheet: Sheet, wanted: Mapping[str, str]) -> None:
+    """Refuses a sheet that lacks columns; `wanted` gives the column by key of the mapping.
+
+    Raises:
+        CohortRejected: It names the columns and near matches.
+    """
+    parts = []
+    for key, column in wanted.items():
+        if column not in sheet.columns:
+            near = difflib.get_close_matches(column, sheet.columns, n=3, cutoff=0.5)
+            hint = f" (near: {', '.join(repr(one) for one in near)})" if near else ""
+            parts.append(f"'{column}' for {key}{hint}")
+    if parts:
+        msg = (
+            f"{sheet.name}: expected the column {', '.join(parts)}, found none of that name; "
+            "correct the mapping"
+        )
+        raise CohortRejected(msg)
+
+
+def check_size(path: Path, form: TableFormat) -> None:
+    """Refuses a file that is not there, empty, or (unpacked) larger than the format allows.
+
+    Raises:
+        CohortRejected: It says how large the file is and how to raise the limit.
+    """
     try:
         size = path.stat().st_size
         if path.is_file() and zipfile.is_zipfile(path):
@@ -180,7 +206,7 @@ def _under_header(
     names = _header(grid, form.header_row)
     _check_header(grid, name, names, form, wanted)
     filled = grid.iloc[form.header_row :]
-    filled = filled[filled.map(lambda cell: text_of(cell).strip() != "").any(axis=1)]
+    filled = filled[[_has_cells(row) for row in filled.to_numpy(dtype=object)]]
     if filled.empty:
         msg = f"{name}: a header and no row below it; export the table with its patients"
         raise CohortRejected(msg)
@@ -202,8 +228,8 @@ def _header(grid: pd.DataFrame, header_row: int) -> list[str]:
     ]
 
 
-def _has_cells(column: pd.Series) -> bool:
-    return any(text_of(cell).strip() for cell in column)
+def _has_cells(cells: Iterable[Any]) -> bool:
+    return any(text_of(cell).strip() for cell in cells)
 
 
 def _check_header(
