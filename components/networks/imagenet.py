@@ -1,6 +1,5 @@
 """ImageNet weights from torchvision's own files, checked before anything of them is used."""
 
-import hashlib
 import pickle
 import re
 from pathlib import Path
@@ -9,16 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from components.errors import IntegrityError, UsageError
+from components.errors import IntegrityError
+from components.networks.weight_files import checked_digest, weights_path
 
 _OLD_DENSENET_KEY = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 """torchvision's DenseNet file writes `norm.1.weight` where its network says `norm1.weight`."""
-
-
-def weights_path(file_name: str, weights_dir: str | None) -> Path:
-    """Where a weights file is expected: the protocol's folder, else torch's own cache."""
-    folder = Path(weights_dir) if weights_dir else Path(torch.hub.get_dir()) / "checkpoints"
-    return folder / file_name
 
 
 def load_imagenet(network: nn.Module, file_name: str, *, weights_dir: str | None) -> str:
@@ -36,7 +30,7 @@ def load_imagenet(network: nn.Module, file_name: str, *, weights_dir: str | None
         IntegrityError: It has other bytes than its name says, holds code, or is of another network.
     """
     path = weights_path(file_name, weights_dir)
-    digest = _checked_digest(path)
+    digest = checked_digest(path)
     state = _read_state(path)
     state = {_OLD_DENSENET_KEY.sub(r"\1\2", key): value for key, value in state.items()}
     expected = network.state_dict()
@@ -55,33 +49,6 @@ def load_imagenet(network: nn.Module, file_name: str, *, weights_dir: str | None
         raise IntegrityError(msg)
     network.load_state_dict(state, strict=False)
     return f"{file_name} (sha256 {digest})"
-
-
-def require_file(path: Path) -> None:
-    """Refuse to begin without a weights file.
-
-    Raises:
-        UsageError: The file is missing.
-    """
-    if not path.is_file():
-        msg = (
-            f"expected ImageNet weights at {path}, found none; put torchvision's {path.name} there,"
-            " name its folder in backbone.weights_dir, or set backbone.weights to random"
-        )
-        raise UsageError(msg)
-
-
-def _checked_digest(path: Path) -> str:
-    require_file(path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    expected = path.stem.rpartition("-")[2]
-    if not digest.startswith(expected):
-        msg = (
-            f"{path}: expected a SHA-256 that begins with {expected}, came {digest[:8]}; "
-            "delete the file and fetch it again"
-        )
-        raise IntegrityError(msg)
-    return digest
 
 
 def _read_state(path: Path) -> dict[str, Any]:

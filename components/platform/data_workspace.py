@@ -113,6 +113,23 @@ def opened(study_dir: Path, *, data_dir: str) -> Iterator[DataWorkspace]:
         yield DataWorkspace(repo, study_dir, data_dir)
 
 
+@contextlib.contextmanager
+def remote_of(study_dir: Path) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """The default remote's name, its settings and its store of objects.
+
+    Raises:
+        PlatformError: There is no default remote, or DVC cannot open it.
+    """
+    with _repo(study_dir) as repo:
+        name = repo.config["core"].get("remote")
+        if name is None:
+            msg = f"expected a default remote in {study_dir / '.dvc/config'}, found none"
+            raise PlatformError(msg)
+        with _translated(f"open the remote '{name}'"):
+            store = repo.cloud.get_remote_odb(name=name, hash_name="md5")
+        yield str(name), dict(repo.config["remote"][name]), store
+
+
 def initialize(study_dir: Path, *, remote: Path) -> None:
     """Make a folder a DVC workspace whose default remote is a folder that is verified."""
     dvc = _dvc()

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from ray import tune
 
 from components.errors import ArmwiseError, PlatformError
-from components.networks.backbones import BACKBONES, backbone_of
+from components.networks.backbones import BACKBONES
 from components.networks.configurations import draw_configurations
-from components.networks.imagenet import require_file, weights_path
 from components.networks.labels import fold_lessons
 from components.networks.records import Configuration, EpochMetrics, SearchResult, TrialResult
 from components.networks.training import plan_training, precision_adaptations
@@ -34,6 +33,7 @@ from components.networks.trial import (
     trial_folder,
 )
 from components.networks.tuning import plan_tuning
+from components.networks.weight_files import IMAGENET_FILES, require_file, weights_path
 from components.platform.halving import TrialRow, standing
 from components.platform.halving_scheduler import GroupHalving, Relay
 from components.study.protocol.backbone import BackboneSection
@@ -123,7 +123,7 @@ def _require_ready(backbone: BackboneSection) -> None:
         raise PlatformError(msg)
     if backbone.weights == "imagenet":
         for name in backbone.names:
-            require_file(weights_path(backbone_of(name).imagenet_file, backbone.weights_dir))
+            require_file(weights_path(IMAGENET_FILES[name], backbone.weights_dir))
 
 
 def _fingerprint(patients: TrainingSet, texts: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from components.errors import ArmwiseError
 from flows.cli import (
     demo,
+    doctor,
     history,
     init,
     retrain,
@@ -26,6 +27,7 @@ _app = typer.Typer(
 )
 _app.command("init")(init.init)
 _app.command("split")(split.split)
+_app.command("doctor")(doctor.doctor)
 _app.command("retrain")(retrain.retrain)
 _app.command("validate")(retrain.validate)
 _app.command("demo")(demo.demo)

@@ -1,6 +1,7 @@
 import hashlib
 import os
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torchvision import models
 from components.errors import IntegrityError, UsageError
 from components.networks.backbones import BACKBONES, build_network
 from components.networks.imagenet import load_imagenet
+from components.networks.weight_files import IMAGENET_FILES, weights_path
 
 
 def write_named(state, folder, stem):
@@ -87,6 +89,14 @@ def test_a_missing_file_is_an_error_and_no_fallback(tmp_path, backbone):
 
 
 def test_the_file_names_are_torchvisions():
-    names = [row.imagenet_file for row in BACKBONES.values()]
+    assert {name: row.imagenet_file for name, row in BACKBONES.items()} == IMAGENET_FILES
 
-    assert names == ["resnet18-f37072fd.pth", "resnet50-0676ba61.pth", "densenet121-a639ec97.pth"]
+
+@pytest.mark.parametrize("variable", ["TORCH_HOME", "XDG_CACHE_HOME", None])
+def test_the_folder_is_torch_s_own_cache(monkeypatch, tmp_path, variable):
+    for name in ("TORCH_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    if variable:
+        monkeypatch.setenv(variable, str(tmp_path))
+
+    assert weights_path("a.pth", None) == Path(torch.hub.get_dir()) / "checkpoints" / "a.pth"

@@ -1,0 +1,42 @@
+"""The remote that holds the versions of a study's data."""
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+from components.errors import PlatformError
+from components.platform.data_workspace import remote_of
+from components.study.results import Record
+
+
+class Remote(Record):
+    """The default remote, and whether what is fetched from it is verified."""
+
+    name: str
+    url: str
+    is_verified: bool
+
+
+def probe_remote(study_dir: Path) -> Remote:
+    """The default remote, once a small file could be written there and removed again.
+
+    Raises:
+        PlatformError: There is none, it does not answer, or it cannot be written.
+    """
+    with remote_of(study_dir) as (name, settings, store):
+        url = str(settings["url"])
+        try:
+            _write_and_remove(store.fs, url)
+        except Exception as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            msg = f"{url} cannot be written: {reason}"
+            raise PlatformError(msg) from error
+        return Remote(name=name, url=url, is_verified=bool(settings.get("verify", False)))
+
+
+def _write_and_remove(fs: Any, folder: str) -> None:
+    # A missing folder is not made: where a disk is not mounted, that would hide it.
+    fs.ls(folder)
+    probe = fs.join(folder, f"armwise-doctor-{uuid.uuid4().hex}")
+    fs.pipe_file(probe, b"")
+    fs.rm_file(probe)

@@ -1,0 +1,1 @@
+"""What a run would find missing or too small, found before it."""
