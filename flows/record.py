@@ -28,7 +28,7 @@ class RunRecord(Record):
         """What is said where this would be done again."""
         return (
             f"Nothing has changed: data {self.data_md5[:12]}, protocol {self.protocol_hash}, "
-            "code and versions are those of this retraining. Nothing was repeated."
+            "code and versions are those of this run. Nothing was repeated."
         )
 
     def missing_files(self) -> list[str]:

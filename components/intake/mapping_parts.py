@@ -9,7 +9,7 @@ from components.cohort.schema import PREDICTORS, RULE_COLUMNS, Variable
 from components.intake.cells import compared
 from components.intake.units import DAYS_IN, UNITS, factor
 from components.study.results import Record
-from components.study.vocabulary import TreatmentArm
+from components.study.vocabulary import DataOrigin, TreatmentArm
 
 
 def _as_list(value: object) -> object:
@@ -54,6 +54,7 @@ class StudyIdentity(Record):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: Text
+    origin: DataOrigin = DataOrigin.REAL
 
 
 class PlainColumn(Record):

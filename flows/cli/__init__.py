@@ -9,6 +9,7 @@ from components.errors import ArmwiseError
 from flows.cli import (
     demo,
     doctor,
+    fit_arms,
     history,
     init,
     retrain,
@@ -29,6 +30,7 @@ _app.command("init")(init.init)
 _app.command("split")(split.split)
 _app.command("doctor")(doctor.doctor)
 _app.command("retrain")(retrain.retrain)
+_app.command("fit-arms")(fit_arms.fit_arms)
 _app.command("validate")(retrain.validate)
 _app.command("demo")(demo.demo)
 _app.command("history")(history.history)

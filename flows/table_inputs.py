@@ -1,0 +1,56 @@
+"""The tables that `fit-arms` reads, and the version that their bytes are."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.errors import UsageError
+from components.intake.mapping import ColumnMapping, read_mapping
+from components.platform.data_version import DataVersion
+
+
+@dataclass(frozen=True)
+class TableInputs:
+    """Clinical table, column mapping and, where given, features, by absolute path."""
+
+    clinical: Path
+    columns: Path
+    features: Path | None
+    mapping: ColumnMapping
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Everything that is read; another byte in any of it is another data version."""
+        named = self.mapping.feature_ids if self.features else None
+        ids = Path(named.file) if named else None
+        return tuple(
+            path for path in (self.clinical, self.columns, self.features, ids) if path is not None
+        )
+
+    def version(self) -> DataVersion:
+        """The version of the tables, by their content alone."""
+        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in self.files]
+        return DataVersion(
+            md5=hashlib.md5("".join(digests).encode(), usedforsecurity=False).hexdigest(),
+            n_files=len(self.files),
+            n_bytes=sum(path.stat().st_size for path in self.files),
+            source="tables",
+        )
+
+
+def open_inputs(clinical: Path, columns: Path, features: Path | None) -> TableInputs:
+    """The inputs, once each file is there and the mapping can be read.
+
+    Raises:
+        UsageError: A file is missing, or the mapping cannot be meant.
+    """
+    for path in (clinical, columns, features):
+        if path is not None and not path.is_file():
+            msg = f"expected a file at {path}, found none"
+            raise UsageError(msg)
+    return TableInputs(
+        clinical=clinical.resolve(),
+        columns=columns.resolve(),
+        features=features.resolve() if features else None,
+        mapping=read_mapping(columns),
+    )
