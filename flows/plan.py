@@ -3,21 +3,24 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.study.protocol import Protocol
+from components.study.protocol import Protocol, read_protocol
 from flows.keys import digest, step_key
+from flows.settings import PROTOCOLS
 
 
 @dataclass(frozen=True)
 class Step:
     """A step: where its code is, what it builds on, which parts of the protocol it reads.
 
-    `parts` None stands for all: the step writes down the hash of the whole protocol.
+    `parts` None stands for all: the step writes down the hash of the whole protocol. `beside` names
+    protocols of armwise whose section `signature` it reads too.
     """
 
     name: str
     title: str
     after: tuple[str, ...]
     parts: tuple[str, ...] | None
+    beside: tuple[str, ...] = ()
 
     @property
     def module(self) -> str:
@@ -75,6 +78,16 @@ RETRAIN_STEPS = (
 )
 
 
+NESTED_STEP = Step(
+    "nested",
+    "Nested cross-validation",
+    ("features",),
+    ("profile", "study.seed", "signature", "evaluation.nested", "evaluation.confidence_level"),
+    beside=("sound",),
+)
+"""What a run on given features has besides, where its protocol asks for it."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """The steps, their keys, and the key of the whole run."""
@@ -94,6 +107,11 @@ class Plan:
         return home / "steps" / f"{step}-{self.keys[step]}"
 
 
+def own_protocol(name: str) -> Protocol:
+    """A protocol of armwise by name."""
+    return read_protocol(PROTOCOLS / f"{name}.yaml")
+
+
 def make_plan(
     protocol: Protocol, data_md5: str, *, place: str, steps: tuple[Step, ...] = RETRAIN_STEPS
 ) -> Plan:
@@ -109,6 +127,7 @@ def make_plan(
     for step in steps:
         inputs = [data_md5, *(keys[name] for name in step.after)]
         extra = [place] if step.name in {"publish", "report"} else []
+        extra += [own_protocol(name).hash(("signature",)) for name in step.beside]
         keys[step.name] = step_key(
             step.module, protocol=protocol.hash(step.parts), inputs=inputs, extra=extra
         )

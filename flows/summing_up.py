@@ -17,6 +17,7 @@ from flows.model_chain import data_summary
 from flows.search_result import read_search
 from flows.tasks.arms import read_arms, state_of
 from flows.tasks.cohort import read_cohort
+from flows.tasks.nested import read_nested
 from flows.tasks.report import part_counts
 from flows.terminal import current_display
 
@@ -51,6 +52,7 @@ def summary_text(run: StudyRun, comparison: str | None, *, seconds: float) -> st
             )
         ),
         notes=run.notes(),
+        nested=read_nested(run.results),
         seconds=seconds,
         platform_seconds=sum(display.platform_seconds.values()),
         places=_places(run, comparison),

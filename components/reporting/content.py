@@ -11,6 +11,7 @@ from components.nomogram.nomogram import Nomogram
 from components.promotion.records import Decision, Evidence
 from components.reporting.flow_diagram import PartCount
 from components.reporting.records import DataSummary, Provenance, TestReading
+from components.signature.nested_records import NestedSignature
 from components.signature.report import SignatureReport
 from components.study.protocol import Protocol
 from components.study.results import Adaptation, Estimate, Quarantined
@@ -28,6 +29,7 @@ class ReportContent:
         readings: Every reading of the test patients so far, this run's last.
         search: The search of the backbones; None, as `choice`, where a run has no images.
         signature: None where no features were given.
+        nested: What the features are worth; None where that was not judged.
         evidence: None, as `decision`, where nothing was published.
         notes: What a reader must know of the tables that were read.
         mapping_text: The column mapping's file as it stands, where there is one.
@@ -50,6 +52,7 @@ class ReportContent:
     search: SearchResult | None = None
     choice: BackboneChoice | None = None
     signature: SignatureReport | None = None
+    nested: NestedSignature | None = None
     evidence: Evidence | None = None
     decision: Decision | None = None
     notes: tuple[str, ...] = ()

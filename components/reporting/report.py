@@ -8,6 +8,7 @@ from components.reporting.cohort_section import cohort_section
 from components.reporting.content import ReportContent
 from components.reporting.html_table import template_environment
 from components.reporting.methods_section import methods_section
+from components.reporting.nested_section import nested_section
 from components.reporting.network_section import backbone_section
 from components.reporting.run_section import (
     declarations_section,
@@ -30,6 +31,8 @@ def report_sections(content: ReportContent) -> tuple[Section, ...]:
     ]
     if content.search is not None and content.choice is not None:
         found.append(backbone_section(content.search, content.choice, content))
+    if content.nested is not None:
+        found.append(nested_section(content.nested, origin=content.origin))
     if content.signature is not None:
         found.append(signature_section(content.signature, content))
     return (

@@ -13,9 +13,11 @@ from components.cohort.eligibility import Excluded
 from components.networks.records import BackboneChoice
 from components.promotion.records import Decision
 from components.reporting.flow_diagram import PartCount
+from components.reporting.nested_summary import nested_lines
 from components.reporting.records import DataSummary
 from components.reporting.summary_section import NULL_SIGNATURE
 from components.reporting.wording import ABSENT, MODEL_NAMES, SPLIT_NAMES, count_text, seconds_text
+from components.signature.nested_records import NestedSignature
 from components.study.results import Adaptation, Estimate, Quarantined
 from components.study.vocabulary import DataOrigin, ModelKind, SignatureState, Split
 
@@ -37,6 +39,7 @@ class SummaryContent:
         decision: None where nothing was published.
         excluded: Who was left out by a rule of eligibility.
         departures: What the profile `sound` would have done otherwise, in one line.
+        nested: What given features are worth, where that was judged: it stands first.
         notes: What a reader must know of the tables that were read.
         places: Where to look, by what is there: report, nomograms, MLflow run.
         commands: Commands to type next, by what they do.
@@ -54,14 +57,17 @@ class SummaryContent:
     decision: Decision | None = None
     excluded: tuple[Excluded, ...] = ()
     departures: str | None = None
+    nested: NestedSignature | None = None
     notes: tuple[str, ...] = ()
     places: dict[str, str] = field(default_factory=dict)
     commands: dict[str, str] = field(default_factory=dict)
 
 
 def render_summary(content: SummaryContent) -> Group:
-    """The summary for a rich console; its first line says when the signature is null."""
+    """The summary for a rich console; what the features are worth, or a null signature, first."""
     lines: list[RenderableType] = []
+    if content.nested is not None:
+        lines += [*nested_lines(content.nested), Text()]
     if content.arms[0].signature is SignatureState.NULL:
         lines.append(Text(NULL_SIGNATURE, style="bold yellow"))
     lines += [Text(content.title, style="bold"), _cohort(content), Text()]

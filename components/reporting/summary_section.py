@@ -6,6 +6,7 @@ from components.reporting.content import ReportContent
 from components.reporting.footnotes import Footnotes
 from components.reporting.html_table import Table, table
 from components.reporting.model_tables import c_index_table
+from components.reporting.nested_section import conclusion
 from components.reporting.tables import decision_table
 from components.reporting.wording import ABSENT, count_text, estimate_text
 from components.study.vocabulary import SignatureState, Split
@@ -19,6 +20,8 @@ NULL_SIGNATURE = (
 def summary_section(content: ReportContent) -> Section:
     """Cohort, backbones, models and decision on one screen."""
     blocks: list[Block] = []
+    if content.nested is not None:
+        blocks.append(Prose(conclusion(content.nested), tone="key"))
     if content.signature_state is SignatureState.NULL:
         blocks.append(Prose(NULL_SIGNATURE, tone="warning"))
     blocks += [Prose(_gate_sentence(content), "key"), _tiles(content), Rows(_cohort_table(content))]

@@ -24,6 +24,7 @@ from flows.search_result import read_search
 from flows.steps import Result, step_task
 from flows.tasks.arms import read_arms
 from flows.tasks.cohort import read_cohort
+from flows.tasks.nested import read_nested
 from flows.tasks.nomograms import read_nomograms
 from flows.terminal import current_display
 
@@ -82,6 +83,7 @@ def _where_done(results: dict[str, Result]) -> dict[str, Any]:
         found["search"], found["choice"] = read_search(results["search"])
     if "report" in results.get("signature", {}):
         found["signature"] = SignatureReport.model_validate(results["signature"]["report"])
+    found["nested"] = read_nested(results)
     if "publish" in results:
         found["evidence"] = Evidence.model_validate(results["publish"]["evidence"])
         found["decision"] = Decision.model_validate(results["publish"]["decision"])
