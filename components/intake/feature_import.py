@@ -180,14 +180,15 @@ def _column(cells: pd.Series, mapping: ColumnMapping) -> NDArray[np.float64] | N
     if pd.api.types.is_numeric_dtype(cells):
         values = cells.to_numpy(dtype=np.float64, na_value=np.nan)
         return np.where(np.isfinite(values), values, np.nan)
-    if mapping.features.decimal == ".":  # the quick way where nothing is odd
-        values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64)
-        if np.isfinite(values).all():
-            return values
-    missing = missing_cells(cells)
-    read = read_numbers(cells, missing, mapping.features.decimal)
-    n_known = int((~missing).sum())
-    return None if n_known and len(read.faults) > n_known / 2 else read.values
+    values = np.full(len(cells), np.nan)
+    if mapping.features.decimal == ".":  # quick; what is odd is then read cell by cell
+        values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, copy=True)
+    odd = np.flatnonzero(~np.isfinite(values))
+    missing = missing_cells(cells.iloc[odd])
+    read = read_numbers(cells.iloc[odd], missing, mapping.features.decimal)
+    values[odd] = read.values
+    n_known = len(cells) - int(missing.sum())
+    return None if n_known and len(read.faults) > n_known / 2 else values
 
 
 def _once(features: pd.DataFrame, findings: Findings) -> pd.DataFrame:
