@@ -21,6 +21,7 @@ from components.study.results import Adaptation
 
 _SEPARATORS = (",", ";", "\t", "|")
 _HEAD_ROWS = 20
+_FULL_SHARE = 0.8
 _MEGABYTE = 1_000_000
 _ZIP_MAGIC = b"PK\x03\x04"
 _OLD_EXCEL_MAGIC = b"\xd0\xcf\x11\xe0"
@@ -52,6 +53,27 @@ def read_sheet(path: Path, form: TableFormat, *, wanted: Collection[str] = ()) -
     Raises:
         CohortRejected: The file is missing, too large, empty, or no table.
     """
+    grid, said = _read_grid(path, form)
+    return _under_header(grid, path.name, form, wanted, said)
+
+
+def probable_header_row(path: Path, form: TableFormat) -> int:
+    """The number of the row that looks like the header: the first full one, all of it words.
+
+    Raises:
+        CohortRejected: As `read_sheet`.
+    """
+    grid, _ = _read_grid(path, form)
+    head = [[text_of(cell).strip() for cell in row] for row in grid.head(_HEAD_ROWS).to_numpy()]
+    filled = [sum(map(bool, row)) for row in head]
+    for number, row in enumerate(head, start=1):
+        words = [text for text in row if text and not text.replace(".", "").isdigit()]
+        if len(words) >= _FULL_SHARE * max(filled):
+            return number
+    return form.header_row
+
+
+def _read_grid(path: Path, form: TableFormat) -> tuple[pd.DataFrame, list[Adaptation]]:
     check_size(path, form)
     with path.open("rb") as file:
         magic = file.read(4)
@@ -59,8 +81,7 @@ def read_sheet(path: Path, form: TableFormat, *, wanted: Collection[str] = ()) -
         msg = f"{path}: an old .xls workbook or one with a password; save it as .xlsx or CSV"
         raise CohortRejected(msg)
     read = _read_workbook if magic == _ZIP_MAGIC else _read_text
-    grid, said = read(path, form)
-    return _under_header(grid, path.name, form, wanted, said)
+    return read(path, form)
 
 
 def require_columns(sheet: Sheet, wanted: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from components.errors import ArmwiseError
 from flows.cli import (
+    columns,
     demo,
     doctor,
     fit_arms,
@@ -30,6 +31,7 @@ _app.command("init")(init.init)
 _app.command("split")(split.split)
 _app.command("doctor")(doctor.doctor)
 _app.command("retrain")(retrain.retrain)
+_app.command("columns")(columns.columns)
 _app.command("fit-arms")(fit_arms.fit_arms)
 _app.command("validate")(retrain.validate)
 _app.command("demo")(demo.demo)
