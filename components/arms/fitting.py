@@ -16,7 +16,7 @@ from components.arms.evaluation import (
 )
 from components.arms.horizons import not_estimable_horizons
 from components.arms.preparation import PreparedArm
-from components.arms.records import ArmModels, RiskGroups, SampleSize
+from components.arms.records import ArmModels, ModelDifference, RiskGroups, SampleSize
 from components.arms.risk_groups import risk_groups
 from components.arms.sample_size import sample_size
 from components.arms.separation import separations
@@ -67,8 +67,8 @@ def fit_arm(
         clinical: The predictors and the ridge penalties to try.
         evaluation: Confidence level and horizon rule.
         study: The horizons.
-        signature: Unless it is fitted, the DLRadiomics model has no predictor, and the combined
-            model is the clinical one.
+        signature: Where it is null, the DLRadiomics model has no predictor and the combined model
+            is the clinical one; where it is absent, there is the clinical model alone.
         seed: The study's seed, for the folds of the penalty's cross-validation.
         codebook: What the predictors are.
 
@@ -82,7 +82,7 @@ def fit_arm(
         arm, train, test, clinical=clinical, signature=signature, codebook=codebook
     )
     prepared = chosen.prepared
-    fitted = _fit_models(arm, chosen, clinical, seed=seed)
+    fitted = _fit_models(arm, chosen, clinical, signature=signature, seed=seed)
     separated = _remedies(arm, prepared, fitted)
     refused = not_estimable_horizons(
         survival_target(prepared.train), study.horizons_days, evaluation
@@ -97,9 +97,7 @@ def fit_arm(
         horizons_estimable=tuple(days for days in study.horizons_days if days not in refused),
         horizons_not_estimable=refused,
         evaluations=tuple(evaluate(one, evaluation) for one in scored),
-        differences=tuple(
-            differences(scored, evaluation, kind=ModelKind.COMBINED, reference=ModelKind.CLINICAL)
-        ),
+        differences=_differences(fitted.models, scored, evaluation),
         risk_groups=tuple(_risk_groups(scored, evaluation)),
         calibration=tuple(one for each in scored for one in calibration(each, evaluation)),
         roc_curves=tuple(one for each in scored for one in roc_curves(each, evaluation)),
@@ -112,6 +110,15 @@ def fit_arm(
         adaptations=(*prepared.adaptations, *separated),
         quarantined=prepared.quarantined,
     )
+
+
+def _differences(
+    models: dict[ModelKind, CoxModel], scored: list[ScoredPatients], section: EvaluationSection
+) -> tuple[ModelDifference, ...]:
+    if ModelKind.COMBINED not in models:
+        return ()
+    pair = {"kind": ModelKind.COMBINED, "reference": ModelKind.CLINICAL}
+    return tuple(differences(scored, section, **pair))
 
 
 def _notes(
@@ -139,7 +146,12 @@ def _remedies(arm: TreatmentArm, prepared: PreparedArm, fitted: _Fitted) -> tupl
 
 
 def _fit_models(
-    arm: TreatmentArm, chosen: ChosenArm, section: ClinicalSection, *, seed: int
+    arm: TreatmentArm,
+    chosen: ChosenArm,
+    section: ClinicalSection,
+    *,
+    signature: SignatureState,
+    seed: int,
 ) -> _Fitted:
     prepared, wanted = chosen.prepared, chosen.wanted
     target = survival_target(prepared.train)
@@ -162,7 +174,7 @@ def _fit_models(
         for kind, predictors in chosen.tried.items()
         if predictors
     }
-    if prepared.signature is None:
+    if signature is SignatureState.NULL:
         models[ModelKind.DLRADIOMICS] = fit_cox_model(prepared.train, (), target)
         models[ModelKind.COMBINED] = models[ModelKind.CLINICAL]
     return _Fitted(models, ridge, sizes)
@@ -215,7 +227,7 @@ def _score(
                     **refused,
                 },
             )
-            for kind in ModelKind
+            for kind in models
         ]
     return scored
 

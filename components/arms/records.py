@@ -122,8 +122,9 @@ class SampleSize(Record):
 class ArmModels(Record):
     """The Cox models of an arm with everything that is reported of them.
 
-    Without a fitted signature the DLRadiomics model has no predictor, the combined model is the
-    clinical one and `nomogram_kind` is clinical. The horizons are judged by the training patients.
+    With a null signature the DLRadiomics model has no predictor, the combined model is the
+    clinical one and `nomogram_kind` is clinical; with an absent one there is the clinical model
+    alone. The horizons are judged by the training patients.
     """
 
     schema_: Literal["armwise.arm_models/1"] = Field(default="armwise.arm_models/1", alias="schema")
@@ -144,6 +145,11 @@ class ArmModels(Record):
     notes: tuple[str, ...]
     adaptations: tuple[Adaptation, ...]
     quarantined: tuple[Quarantined, ...]
+
+    @property
+    def kinds(self) -> tuple[ModelKind, ...]:
+        """The models that there are, in the vocabulary's order."""
+        return tuple(kind for kind in ModelKind if kind in self.models)
 
     @property
     def nomogram_model(self) -> CoxModel:

@@ -83,13 +83,13 @@ def nomogram_section(content: ReportContent) -> Section:
 
 
 def arms_section(content: ReportContent) -> Section:
-    """How good the six models are."""
+    """How good the models are."""
     blocks: list[Block] = [
         picture(
             draw_forest(content.arms, origin=content.origin),
-            caption="Harrell's C of the six models. Hollow: training, apparent and so too good; "
+            caption="Harrell's C of the models. Hollow: training, apparent and so too good; "
             "filled: test.",
-            alt="Forest plot of the C-index of the six models; its numbers stand in the summary",
+            alt="Forest plot of the C-index of the models; its numbers stand in the summary",
         ),
         *notes_beside(content, "discrimination"),
         Rows(sample_size_table(content.arms)),
@@ -112,9 +112,9 @@ def _arm_blocks(models: ArmModels, content: ReportContent) -> list[Block]:
         *([Rows(selection_table(label, models.selection))] if models.selection else []),
         *_risk_group_blocks(models, content),
         Rows(performance_table(models)),
-        Rows(differences_table(models)),
+        *([Rows(differences_table(models))] if models.differences else []),
         *_curve_blocks(models, content),
-        _other_models(models),
+        *_other_models(models),
     ]
 
 
@@ -161,7 +161,7 @@ def _curve_blocks(models: ArmModels, content: ReportContent) -> list[Block]:
     return blocks
 
 
-def _other_models(models: ArmModels) -> Folded:
+def _other_models(models: ArmModels) -> list[Block]:
     label = models.arm.label
     others = [
         (kind, model)
@@ -172,4 +172,4 @@ def _other_models(models: ArmModels) -> Folded:
         Rows(coefficients_table(model, f"{label}: {MODEL_PHRASES[kind]} model"))
         for kind, model in others
     )
-    return Folded(f"{label}: coefficients of the other models", tables)
+    return [Folded(f"{label}: coefficients of the other models", tables)] if tables else []

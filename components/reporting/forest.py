@@ -1,4 +1,4 @@
-"""The C-index of the six models with intervals, apparent and test side by side."""
+"""The C-index of the models with intervals, apparent and test side by side."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from components.arms.records import ArmModels
 from components.reporting.style import FAINT, MUTED, arm_color, figure_style, new_figure
 from components.reporting.wording import MODEL_NAMES, SPLIT_NAMES, estimate_text
 from components.study.results import Estimate
-from components.study.vocabulary import DataOrigin, ModelKind, Split, TreatmentArm
+from components.study.vocabulary import DataOrigin, Split, TreatmentArm
 
 _ROW_IN = 0.5
 _SPLIT_OFFSET = {Split.TRAIN: -0.17, Split.TEST: 0.17}
@@ -24,7 +24,7 @@ def draw_forest(
     axis_label: str = "Harrell's C (95% interval)",
 ) -> Figure:
     """A forest plot of one figure: each arm's models, training (apparent) hollow, test filled."""
-    rows = [(arm, kind) for arm in arms for kind in ModelKind]
+    rows = [(arm, kind) for arm in arms for kind in arm.kinds]
     figure = new_figure(8.6, 0.9 + _ROW_IN * len(rows), origin=origin)
     axes = figure.subplots()
     for at, (arm, kind) in enumerate(rows):

@@ -19,7 +19,7 @@ from components.reporting.wording import (
     p_text,
 )
 from components.study.results import Estimate
-from components.study.vocabulary import ModelKind, Split
+from components.study.vocabulary import Split
 from components.survival.cox import CoxModel
 
 _Z_95 = 1.959963984540054
@@ -27,13 +27,13 @@ _SHORT = {Split.TRAIN: "apparent", Split.TEST: "test"}
 
 
 def c_index_table(arms: Iterable[ArmModels], estimator: str = "c_harrell") -> Table:
-    """The six models' C-index, training (apparent) beside test."""
+    """The models' C-index, training (apparent) beside test."""
     rows: list[tuple[str, ...]] = []
     marked: list[int] = []
     footnotes = Footnotes()
     for arm in arms:
         rows.append((arm.arm.label,))
-        for kind in ModelKind:
+        for kind in arm.kinds:
             if kind is arm.nomogram_kind:
                 marked.append(len(rows))
             by_split = {one.split: one for one in arm.evaluations if one.kind is kind}
@@ -43,7 +43,7 @@ def c_index_table(arms: Iterable[ArmModels], estimator: str = "c_harrell") -> Ta
             rows.append((MODEL_NAMES[kind], cells[0], sizes[0], cells[1], sizes[1]))
     parts = [head for split in Split for head in (SPLIT_NAMES[split], "n (deaths)")]
     return table(
-        f"{estimator_text(estimator)} of the six Cox models (95% interval)",
+        f"{estimator_text(estimator)} of the Cox models (95% interval)",
         ("Model", *parts),
         rows,
         notes=[
@@ -60,7 +60,7 @@ def _figure(evaluation: ModelEvaluation | None, estimator: str) -> Estimate | No
 
 def performance_table(arm: ArmModels) -> Table:
     """Every figure of the arm's models, training (apparent) and test."""
-    pairs = [(kind, split) for kind in ModelKind for split in Split]
+    pairs = [(kind, split) for kind in arm.kinds for split in Split]
     by_pair = {(one.kind, one.split): one for one in arm.evaluations}
     keys = list(dict.fromkeys(key for one in arm.evaluations for key in one.estimates))
     footnotes = Footnotes()

@@ -19,7 +19,7 @@ from components.reporting.summary_section import NULL_SIGNATURE
 from components.reporting.wording import ABSENT, MODEL_NAMES, SPLIT_NAMES, count_text, seconds_text
 from components.signature.nested_records import NestedSignature
 from components.study.results import Adaptation, Estimate, Quarantined
-from components.study.vocabulary import DataOrigin, ModelKind, SignatureState, Split
+from components.study.vocabulary import DataOrigin, SignatureState, Split
 
 _NAMED = 10
 _VERDICT_STYLES = {
@@ -128,7 +128,7 @@ def _models(arms: tuple[ArmModels, ...]) -> RichTable:
     for split in Split:
         table.add_column(SPLIT_NAMES[split], justify="right", no_wrap=True)
     for arm in arms:
-        for kind in ModelKind:
+        for kind in arm.kinds:
             found = {one.split: one for one in arm.evaluations if one.kind is kind}
             cells = [
                 _short(found[split].estimates.get("c_harrell") if split in found else None)

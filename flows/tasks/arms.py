@@ -10,7 +10,7 @@ from components.arms.records import ArmModels
 from components.cohort.schema import Variable
 from components.study.protocol import Protocol
 from components.study.results import ArtifactRef
-from components.study.vocabulary import ModelKind, SignatureState, Split, TreatmentArm
+from components.study.vocabulary import SignatureState, Split, TreatmentArm
 from flows.steps import Result, step_task
 from flows.tasks.cohort import read_cohort
 from flows.terminal import current_display
@@ -31,6 +31,7 @@ def fit_arms(
     with current_display().step("Models of the arms") as progress:
         table = with_scores(read_cohort(cohort), signature)
         models: dict[str, Any] = {}
+        n_models = 0
         for done, arm in enumerate(protocol.study.arms, start=1):
             fitted = fit_arm(
                 arm,
@@ -43,9 +44,10 @@ def fit_arms(
                 seed=protocol.study.seed,
                 codebook=codebook,
             )
+            n_models += len(fitted.kinds)
             models[arm.value] = fitted.model_dump(mode="json", by_alias=True)
             progress.update(done, len(protocol.study.arms), arm.label)
-        progress.note = f"{len(ModelKind) * len(models)} Cox models"
+        progress.note = f"{n_models} Cox models"
     return {"arms": models}
 
 

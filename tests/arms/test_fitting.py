@@ -179,3 +179,12 @@ def test_a_clinical_set_that_does_not_vary_leaves_a_null_model(protocol, train, 
     assert models.models[COMBINED].columns == ("dl_signature",)
     assert "Cirrhosis is the same in all training patients" in " ".join(models.notes)
     assert {one.group for g in models.risk_groups for one in g.curves.values()} == set(RiskGroup)
+
+
+def test_without_features_there_is_the_clinical_model_alone(protocol, train, test):
+    models = fit(protocol, train, test, signature=SignatureState.ABSENT)
+    assert models.kinds == (ModelKind.CLINICAL,)
+    assert models.nomogram_kind is ModelKind.CLINICAL
+    assert models.differences == ()
+    assert {one.kind for one in models.evaluations} == {ModelKind.CLINICAL}
+    assert any("no signature was given" in note for note in models.notes)
