@@ -92,6 +92,7 @@ def _log_search(
     chosen = next(row for row in choice.rows if row.is_chosen)
     name = metric_name("oof", "mean_of_arms", "dl_probability", "tuning_target")
     run.tracking.log_metrics(run.run_id, estimate_metrics(name, chosen.tuning_target))
+    run.tracking.log_params(run.run_id, {"backbone": choice.backbone})
     run.tracking.set_tags(
         run.run_id, {"armwise.backbone": choice.backbone, "armwise.backbone_reason": choice.reason}
     )

@@ -58,7 +58,7 @@ def cohort_step(
         folder=run.folder("cohort"),
         with_features=with_features,
     )
-    table = read_cohort(cohort)
+    table, arms = read_cohort(cohort), run.protocol.study.arms
     with current_display().platform("MLflow"):
         run.tracking.log_data(
             run.run_id,
@@ -67,6 +67,8 @@ def cohort_step(
             source=str(source),
             n_patients=len(table),
         )
+        by_arm = {f"n_{arm.value}": int((table["arm"] == arm.value).sum()) for arm in arms}
+        run.tracking.log_params(run.run_id, {"n_patients": len(table), **by_arm})
 
 
 def model_steps(run: StudyRun, *, publishing: bool = True) -> None:
@@ -83,6 +85,8 @@ def model_steps(run: StudyRun, *, publishing: bool = True) -> None:
     with current_display().platform("MLflow"):
         for models in read_arms(arms).values():
             run.tracking.log_metrics(run.run_id, evaluation_metrics(models))
+            shown = {f"nomogram_{models.arm.value}": models.nomogram_kind.value}
+            run.tracking.log_params(run.run_id, shown)
     run.run(
         "nomograms",
         draw_nomograms,

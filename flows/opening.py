@@ -1,14 +1,20 @@
 """The beginning of a run, and its end where it fails."""
 
+import json
 from datetime import UTC, datetime
+
+import yaml
 
 from components.cohort.dataset import Dataset
 from components.errors import ArmwiseError
 from components.platform.champion import repair
 from components.platform.data_version import DataVersion
+from components.platform.history import read_history
+from components.platform.past_runs import PROTOCOL_FILE, SOFTWARE_FILE
 from components.platform.tracking import Tracking
+from components.study.protocol import Protocol
 from flows.context import StudyRun
-from flows.lineage import commit_of_code
+from flows.lineage import commit_of_code, package_version, software
 from flows.plan import Plan
 from flows.settings import Settings
 from flows.terminal import current_display, leave_stopped
@@ -44,7 +50,20 @@ def open_run(
             "git_commit": commit.sha or "none",
             "git_is_clean": str(commit.is_clean).lower(),
         }
-        run_id = tracking.study_run(plan.key, name=f"{name} {plan.key[:8]}", tags=tags)
+        read_history(tracking)  # a broken one is told now, not after hours of training
+        params = {
+            "protocol": settings.protocol,
+            "profile": plan.protocol.profile,
+            "data": data.md5[:12],
+        }
+        run_id = tracking.study_run(
+            plan.key, name=f"{name} {plan.key[:8]}", tags=tags, params=params
+        )
+        tracking.log_text(run_id, _protocol_text(plan.protocol), PROTOCOL_FILE)
+        versions = {one.name: one.version for one in software()}
+        tracking.log_text(
+            run_id, json.dumps({"armwise": package_version(), **versions}, indent=2), SOFTWARE_FILE
+        )
     started = datetime.now(UTC).isoformat(timespec="seconds")
     return StudyRun(
         settings=settings,
@@ -57,6 +76,11 @@ def open_run(
         commit=commit,
         started=started,
     )
+
+
+def _protocol_text(protocol: Protocol) -> str:
+    """The protocol as a file that says every choice, the defaults included."""
+    return yaml.safe_dump(protocol.model_dump(mode="json"), sort_keys=False)
 
 
 def give_up(run: StudyRun, error: BaseException) -> None:

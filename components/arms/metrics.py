@@ -1,7 +1,9 @@
 """The figures of an arm's models under their names in MLflow."""
 
+from itertools import product
+
 from components.arms.records import ArmModels
-from components.study.results import estimate_metrics, metric_name
+from components.study.results import NOMOGRAM, estimate_metrics, metric_name
 from components.study.vocabulary import Split
 
 _METRIC_SPLIT = {Split.TRAIN: "apparent", Split.TEST: "test"}
@@ -10,14 +12,19 @@ _METRIC_SPLIT = {Split.TRAIN: "apparent", Split.TEST: "test"}
 def evaluation_metrics(models: ArmModels) -> dict[str, float]:
     """All estimable figures: `<apparent|test>/<arm>/<model>/<estimator>`, `_lower`, `_upper`.
 
-    Training figures are called apparent. A difference stands under the model
-    `<model>_minus_<reference>`, hazard ratios of the risk groups under `hr_high_low`.
+    Training figures are called apparent. The figures of the arm's nomogram stand under the model
+    `nomogram` as well, whichever model it shows, so that runs have them in common. A difference
+    stands under the model `<model>_minus_<reference>`, hazard ratios of the risk groups under
+    `hr_high_low`.
     """
     arm = models.arm.value
     metrics: dict[str, float] = {}
     for one in models.evaluations:
-        for estimator, estimate in one.estimates.items():
-            name = metric_name(_METRIC_SPLIT[one.split], arm, one.kind.value, estimator)
+        shown = [NOMOGRAM] if one.kind is models.nomogram_kind else []
+        for model, (estimator, estimate) in product(
+            [*shown, one.kind.value], one.estimates.items()
+        ):
+            name = metric_name(_METRIC_SPLIT[one.split], arm, model, estimator)
             metrics |= estimate_metrics(name, estimate)
     for difference in models.differences:
         pair = f"{difference.kind.value}_minus_{difference.reference.value}"

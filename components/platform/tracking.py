@@ -83,9 +83,16 @@ class Tracking(Store):
         location = artifact_root.resolve().as_uri() if artifact_root else None
         return str(self.client.create_experiment(self.experiment, location, tags=_EXPERIMENT_TAGS))
 
-    def study_run(self, key: str, *, name: str, tags: Mapping[str, str]) -> str:
+    def study_run(
+        self,
+        key: str,
+        *,
+        name: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, object] | None = None,
+    ) -> str:
         """The id of the run of a key: found again and reopened unless finished, else a new one."""
-        return self._run(key, name=name, tags=dict(tags), params={})
+        return self._run(key, name=name, tags=dict(tags), params=params or {})
 
     def child_run(
         self,
@@ -113,11 +120,18 @@ class Tracking(Store):
             if run.info.status != "FINISHED":
                 self.client.update_run(run.info.run_id, status="RUNNING")
             self.set_tags(run.info.run_id, tags)
+        self._log_fresh(run, params)
+        return str(run.info.run_id)
+
+    def log_params(self, run_id: str, params: Mapping[str, object]) -> None:
+        """Record parameters of a run; one that stands keeps its value."""
+        self._log_fresh(self.client.get_run(run_id), params)
+
+    def _log_fresh(self, run: Any, params: Mapping[str, object]) -> None:
         known = set(run.data.params)
         fresh = [mlflow.entities.Param(k, str(v)) for k, v in params.items() if k not in known]
         if fresh:
             self.client.log_batch(run.info.run_id, params=fresh)
-        return str(run.info.run_id)
 
     def find_run(self, key: str) -> Any | None:
         """MLflow's run of a key, the newest if there were several; None if there is none."""

@@ -119,6 +119,10 @@ class Adaptation(Record):
     why: str
 
 
+NOMOGRAM = "nomogram"
+"""The model's name in the figures of an arm's nomogram, whichever model it shows."""
+
+
 def metric_name(
     split: str, group: str, model: str, estimator: str, horizon_days: float | None = None
 ) -> str:

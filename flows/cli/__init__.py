@@ -14,6 +14,7 @@ from flows.cli import (
     history,
     init,
     retrain,
+    runs,
     schedule,
     schedule_servers,
     servers,
@@ -35,6 +36,8 @@ _app.command("columns")(columns.columns)
 _app.command("fit-arms")(fit_arms.fit_arms)
 _app.command("validate")(retrain.validate)
 _app.command("demo")(demo.demo)
+_app.command("runs")(runs.runs)
+_app.command("compare")(runs.compare)
 _app.command("history")(history.history)
 _app.command("rollback")(history.rollback)
 _app.command("approve")(history.approve)

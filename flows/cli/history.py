@@ -3,10 +3,9 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from flows.cli.options import StudyDir, require_store, settings_of
+from flows.cli.options import StudyDir, require_store, settings_of, table_console
 from flows.environment import prepare_environment
 from flows.settings import Settings
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from components.platform.tracking import Store
     from components.promotion.history import HistoryEntry
     from components.promotion.records import ChampionFacts
-
-_WIDTH = 110
 
 By = Annotated[str, typer.Option("--by", help="Who decides this; stands in the history.")]
 
@@ -31,7 +28,7 @@ def history(study_dir: StudyDir = None) -> None:
 
     entries = read_history(store)
     champion = champion_version(store)
-    console = _console()
+    console = table_console()
     if entries:
         console.print(_table(entries))
     for said in moved_outside(entries):
@@ -92,7 +89,7 @@ def _open(study_dir: StudyDir) -> "tuple[Store, Settings]":
 
     store = Store(settings.mlflow_uri)
     for said in repair(store, home=settings.home_path):
-        _console().print(said, markup=False)
+        table_console().print(said, markup=False)
     return store, settings
 
 
@@ -114,12 +111,6 @@ def _table(entries: "Sequence[HistoryEntry]") -> Table:
 def _say(what: str, facts: "ChampionFacts") -> None:
     arms = ", ".join(f"{arm.label} {version}" for arm, version in facts.nomogram_versions.items())
     backbone = facts.backbone_version or "none"
-    console = _console()
+    console = table_console()
     console.print(f"{what}. Nomograms: {arms}; backbone: {backbone}.", markup=False)
     console.print("It is recorded: `armwise history`. A running server is told by a restart.")
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    console.width = min(console.width, _WIDTH) if console.is_terminal else _WIDTH
-    return console

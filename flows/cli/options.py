@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from components.errors import UsageError
 from flows.settings import Settings
+
+_TABLE_WIDTH = 110
 
 StudyDir = Annotated[
     Path | None, typer.Option("--study-dir", help="Folder of the study. Default: this one.")
@@ -32,3 +35,11 @@ def require_store(settings: Settings) -> None:
     if settings.tracking_uri is None and not path.is_file():
         msg = f"expected an MLflow store at {path}, found none; run `armwise retrain` first"
         raise UsageError(msg)
+
+
+def table_console() -> Console:
+    """A console for tables: as wide as they are made for, where no terminal says otherwise."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _TABLE_WIDTH
+    return console

@@ -146,6 +146,7 @@ def test_metrics_have_the_names_of_the_project(models):
     assert metrics["test/hepatectomy/combined/c_harrell"] == c.value
     assert metrics["test/hepatectomy/combined/c_harrell_lower"] == c.lower
     assert metrics["test/hepatectomy/combined/c_harrell_upper"] == c.upper
+    assert metrics["test/hepatectomy/nomogram/c_harrell_lower"] == c.lower
     assert "apparent/hepatectomy/clinical/auc_cd_1095d" in metrics
     assert "test/hepatectomy/combined_minus_clinical/c_harrell" in metrics
     assert "apparent/hepatectomy/dlradiomics/hr_high_low" in metrics
