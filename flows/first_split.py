@@ -5,6 +5,7 @@ from pathlib import Path
 from components.cohort.dataset import Dataset, read_table
 from components.cohort.splitting import first_split
 from components.errors import CohortRejected, UsageError
+from components.study.files import written_whole
 from components.study.protocol import Protocol
 from components.study.vocabulary import Split, TreatmentArm
 
@@ -37,9 +38,8 @@ def draw_first_split(
     table = table[table["arm"].isin([arm.value for arm in protocol.study.arms])]
     table = table.drop_duplicates("patient_id").set_index(table["patient_id"].astype(str))
     parts = first_split(table, section=protocol.split, seed=protocol.study.seed)
-    partial = dataset.split_path.with_suffix(".part")
-    parts.rename_axis("patient_id").reset_index().to_parquet(partial, index=False)
-    partial.replace(dataset.split_path)
+    with written_whole(dataset.split_path) as partial:
+        parts.rename_axis("patient_id").reset_index().to_parquet(partial, index=False)
     counts = {}
     for arm in protocol.study.arms:
         own = parts[table["arm"] == arm.value]

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from components.study.files import written_whole
 from components.study.results import ArtifactRef, Record
 
 
@@ -51,8 +52,5 @@ def read_record(home: Path, key: str) -> RunRecord | None:
 
 def write_record(home: Path, record: RunRecord) -> None:
     """Writes the record, all or nothing."""
-    path = record_path(home, record.key)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_suffix(".part")
-    waiting.write_text(record.to_json(), encoding="utf-8")
-    waiting.replace(path)
+    with written_whole(record_path(home, record.key)) as partial:
+        partial.write_text(record.to_json(), encoding="utf-8")

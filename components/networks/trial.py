@@ -7,7 +7,6 @@ folder, goes on from there and ends with the same numbers.
 
 import logging
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from components.networks.records import Configuration, EpochMetrics, TrialResult
 from components.networks.training import Crops, TrainingPlan
 from components.networks.training_set import TrainingSet
 from components.networks.tuning import arm_figures, mean_figure
+from components.study.files import written_whole
 from components.study.results import ArtifactRef, Record
 from components.survival.target import FloatArray
 
@@ -188,9 +188,8 @@ def _keep(
 
 
 def _write_state(state: TrialState, folder: Path) -> None:
-    temporary = folder / f"state.{os.getpid()}.part"
-    temporary.write_text(state.to_json(), encoding="utf-8")
-    temporary.replace(folder / "state.json")
+    with written_whole(folder / "state.json") as partial:
+        partial.write_text(state.to_json(), encoding="utf-8")
 
 
 def _drop_weights(folder: Path, *, keep: str | None) -> None:

@@ -1,6 +1,5 @@
 """Weights on disk: safetensors, float32, nothing that runs code when read."""
 
-import os
 from pathlib import Path
 
 import torch
@@ -10,14 +9,14 @@ from torch import Tensor
 
 from components.errors import IntegrityError
 from components.networks.backbones import Network, empty_network
+from components.study.files import written_whole
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     """Write tensors so that the file is there as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.part")
-    save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, temporary)
-    temporary.replace(path)
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    with written_whole(path) as partial:
+        save_file(plain, partial)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

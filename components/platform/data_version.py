@@ -11,11 +11,12 @@ from typing import Literal
 
 import yaml
 
-from components.errors import DataError
+from components.errors import ArmwiseError, DataError, IntegrityError
 from components.platform.data_workspace import DataWorkspace, fetching_mark, initialize, opened
 from components.study.results import Adaptation, Record
 
 _TABLES = ("dataset.json", "clinical.parquet", "manifest.parquet", "split.parquet")
+_SHOWN = 5
 
 
 class DataVersion(Record):
@@ -64,7 +65,8 @@ def resolve(
         demo_md5: The version that `make_again` makes; no other version is ever made again.
 
     Raises:
-        DataError: No data and no version, or the remote lacks an intact copy of the version.
+        DataError: No data and no version, or the remote lacks files of the version.
+        IntegrityError: The remote holds files of the version damaged.
         PlatformError: DVC or the remote did not do its part.
     """
     expected = require_data(study_dir, data_dir=data_dir)
@@ -77,7 +79,7 @@ def resolve(
         elif make_again is not None and expected == demo_md5:
             version = _made_again(workspace, expected, make_again)
         else:
-            raise DataError(_lost(workspace.folder, expected))
+            raise _lost(workspace, expected)
         workspace.push()
     return version
 
@@ -172,12 +174,33 @@ def _made_again(
     return _differing(version, expected, why=why)
 
 
-def _lost(folder: Path, expected: str) -> str:
-    return (
-        f"the data version {expected} of {folder.name}.dvc is neither in {folder}, nor in the "
-        "cache, nor whole in the remote; put the data back into the folder, or run `dvc push` "
-        f"where they still are, or check out a {folder.name}.dvc whose version exists"
+def _lost(workspace: DataWorkspace, expected: str) -> ArmwiseError:
+    """A version that could not be fetched: a damaged object is another error than a missing one."""
+    folder = workspace.folder
+    found = workspace.not_whole()
+    missing, damaged = found if found is not None else (["the list of its files"], [])
+    held = [f"lacks {_named(missing)}"] if missing else []
+    held += [f"holds {_named(damaged)} damaged"] if damaged else []
+    msg = (
+        f"the data version {expected} of {folder.name}.dvc is not in {folder} and not whole in the "
+        f"remote, which {' and '.join(held) or 'does not give it'}; put the data back into the "
+        "folder, or run `dvc push` where they still are, or check out a "
+        f"{folder.name}.dvc whose version exists"
     )
+    if not damaged:
+        return DataError(msg)
+    return IntegrityError(f"{msg}; damaged objects have to be deleted before a push")
+
+
+def _named(files: list[str]) -> str:
+    """Files as a user knows them: by patient where they are a patient's."""
+    said = []
+    for name in sorted(files)[:_SHOWN]:
+        parts = name.split("/")
+        patient = f" of patient {parts[1]}" if parts[0] == "images" and len(parts) > 2 else ""
+        said.append(f"{parts[-1]}{patient}" if patient else name)
+    more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+    return ", ".join(said) + more
 
 
 def _differing(version: DataVersion, expected: str, *, why: str) -> DataVersion:

@@ -1,6 +1,7 @@
 """The `data/` folder as DVC sees it: the only home of DVC's import, quiet and lazily loaded."""
 
 import contextlib
+import errno
 import logging
 import os
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import DataError, PlatformError
+from components.platform.faults import is_disk_full
 
 REMOTE = "local"
 """Name of the default remote."""
@@ -67,6 +69,10 @@ class DataWorkspace:
         """Whether an intact copy of the version came from the cache or the remote.
 
         The folder is removed where it did not; a mark stands while it is incomplete.
+
+        Raises:
+            OSError: The disk is full.
+            PlatformError: DVC did not do its part.
         """
         from dvc.exceptions import CheckoutError, FileTransferError
 
@@ -83,9 +89,43 @@ class DataWorkspace:
                 _log.debug("the remote lacks an intact copy of %s: %s", expected, error)
                 intact = False
         if not intact:
+            self._require_room()
             shutil.rmtree(self.folder, ignore_errors=True)
         mark.unlink()
         return intact
+
+    def _require_room(self) -> None:
+        """DVC only counts the files that it could not fetch; a full disk is seen by what is free.
+
+        Raises:
+            OSError: There is no room for the version.
+        """
+        n_bytes = self.recorded()[2]
+        for place in (Path(self._repo.cache.local.path), self.folder):
+            there = next(folder for folder in (place, *place.parents) if folder.is_dir())
+            if shutil.disk_usage(there).free < max(1, n_bytes // 100):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(there / "data"))
+
+    def not_whole(self) -> tuple[list[str], list[str]] | None:
+        """The version's files that the remote lacks, and those that it holds damaged.
+
+        Asked after a fetch that failed: what came whole lies in the cache and is not read again.
+        None where the list of the version's files is itself missing or damaged.
+        """
+        from dvc_data.hashfile.tree import Tree
+        from dvc_objects.errors import ObjectFormatError
+
+        output = self._output()
+        with _translated("ask the remote"):
+            remote = self._repo.cloud.get_remote_odb(hash_name=output.hash_name)
+            try:
+                files = list(Tree.load(remote, output.hash_info))
+            except (FileNotFoundError, ObjectFormatError):
+                return None
+            cache = self._repo.cache.local
+            absent = [("/".join(k), str(d.value)) for k, _, d in files if not cache.exists(d.value)]
+            missing = [name for name, digest in absent if not remote.exists(digest)]
+            return missing, [name for name, _ in absent if name not in missing]
 
     def drop_damaged(self) -> None:
         """Remove damaged objects of the version from the remote: a push skips what is there."""
@@ -181,6 +221,8 @@ def _translated(doing: str) -> Iterator[None]:
     try:
         yield
     except (DvcException, OSError) as error:
+        if is_disk_full(error):
+            raise  # the command that was typed says so, with the place
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         msg = f"could not {doing}: {reason}"
         raise PlatformError(msg) from error

@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from components.errors import PlatformError
+from components.platform.store_state import DATABASE_WAIT_S, database_path, wait_for_database
 
 _TIMEOUT_S = 5.0
 
@@ -24,7 +25,7 @@ def absent_versions(tracking_uri: str, run_id: str, versions: Mapping[str, str])
     """What of a run and its model versions (version by name) MLflow does not hold any more.
 
     Raises:
-        PlatformError: The server does not answer.
+        PlatformError: The server does not answer, or the database stays locked.
     """
     if tracking_uri.startswith(("http://", "https://")):
         return _absent_on_server(tracking_uri, run_id, versions)
@@ -32,7 +33,14 @@ def absent_versions(tracking_uri: str, run_id: str, versions: Mapping[str, str])
 
 
 def _absent_in_database(uri: str, run_id: str, versions: Mapping[str, str]) -> list[str]:
-    """Anything that cannot be read counts as absent: the flow then looks properly."""
+    """Anything that cannot be read counts as absent: the flow then looks properly.
+
+    Raises:
+        PlatformError: Another process keeps the database locked.
+    """
+    path = database_path(uri)
+    if path is not None:
+        wait_for_database(path, seconds=DATABASE_WAIT_S)
     engine = create_engine(uri)
     try:
         with engine.connect() as connection:

@@ -34,6 +34,7 @@ from components.networks.trial import (
 )
 from components.networks.tuning import plan_tuning
 from components.networks.weight_files import IMAGENET_FILES, require_file, weights_path
+from components.platform.faults import disk_full, is_disk_full
 from components.platform.halving import TrialRow, standing
 from components.platform.halving_scheduler import GroupHalving, Relay
 from components.study.protocol.backbone import BackboneSection
@@ -211,13 +212,15 @@ def _tune(
     errors = [result.error for result in tuner.fit() if result.error is not None]
     shutil.rmtree(record, ignore_errors=True)
     if errors:
-        _raise(errors[0], attempts=search.max_failures + 1)
+        _raise(errors[0], attempts=search.max_failures + 1, storage=task.folder)
 
 
-def _raise(error: Exception, *, attempts: int) -> None:
+def _raise(error: Exception, *, attempts: int, storage: Path) -> None:
     cause = getattr(error, "cause", None)
     if isinstance(cause, ArmwiseError):
         raise cause from error
+    if is_disk_full(error):
+        raise disk_full(error, places=[storage]) from error
     msg = (
         f"a trial of the search failed {attempts} times ({type(error).__name__}: {error}); "
         "what the trials have reached is kept: run it again"

@@ -17,13 +17,16 @@ from components.study.results import Record
 
 _SQLITE = "sqlite:///"
 _ANSWER_S = 3.0
+DATABASE_WAIT_S = 10.0
+"""How long a run waits for a database that another process holds."""
+
 _REVISION = re.compile(r'^(down_)?revision\s*=\s*"(\w+)"', re.MULTILINE)
 
 
 class StoreState(Record):
     """The store at an address; `said` tells what is wrong with it, or what it is."""
 
-    state: Literal["usable", "new", "locked", "read-only", "older", "newer", "unreachable"]
+    state: Literal["usable", "new", "locked", "broken", "older", "newer", "unreachable"]
     said: str
 
 
@@ -44,9 +47,7 @@ def store_state(tracking_uri: str) -> StoreState:
     try:
         wait_for_database(path, seconds=_ANSWER_S)
     except PlatformError as error:
-        return StoreState(state="locked", said=str(error))
-    except sqlite3.Error as error:
-        return StoreState(state="read-only", said=str(error))
+        return StoreState(state="locked" if error.__cause__ is None else "broken", said=str(error))
     return _schema_state(tracking_uri)
 
 
@@ -54,8 +55,7 @@ def wait_for_database(path: Path, *, seconds: float) -> None:
     """Returns once the SQLite file can be written; does not begin to write.
 
     Raises:
-        PlatformError: Another process kept it locked for as long.
-        sqlite3.Error: It is no database, or cannot be written at all.
+        PlatformError: Another process kept it locked for as long, or it is no usable database.
     """
     if not path.exists():
         return
@@ -63,6 +63,9 @@ def wait_for_database(path: Path, *, seconds: float) -> None:
     try:
         _begin(connection, path, until=time.monotonic() + seconds, seconds=seconds)
         connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        msg = f"expected a database at {path} that can be written: {error}; restore a backup of it"
+        raise PlatformError(msg) from error
     finally:
         connection.close()
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from components.errors import PlatformError
 from components.platform.mlflow_library import mlflow
+from components.platform.store_state import DATABASE_WAIT_S, wait_for_database
 
 MlflowException = mlflow.exceptions.MlflowException
 
@@ -264,6 +265,7 @@ def check_connection(tracking_uri: str) -> None:
         except OSError as error:
             msg = f"expected a folder {path.parent} for MLflow's database: {error.strerror}"
             raise PlatformError(msg) from error
+        wait_for_database(path, seconds=DATABASE_WAIT_S)
 
 
 def _ask_server(uri: str) -> None:

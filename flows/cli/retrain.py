@@ -10,7 +10,7 @@ from rich.console import Console
 from components.platform.data_version import require_data
 from components.study.protocol import read_protocol
 from flows.cli.options import ProtocolName, StudyDir, settings_of
-from flows.cli.running import run_flow
+from flows.cli.running import run_flow, understood
 from flows.environment import prepare_environment
 from flows.settings import Settings
 from flows.terminal import RunDisplay, log_to_file_only, quiet_streams
@@ -56,7 +56,7 @@ def validate(protocol: ProtocolName = None, study_dir: StudyDir = None) -> None:
     require_data(settings.study_path)
     console = Console(highlight=False)
     log = settings.home_path / "logs" / f"validate-{os.getpid()}.log"
-    with quiet_streams(log) as terminal:
+    with understood(settings), quiet_streams(log) as terminal:
         log_to_file_only()
         with RunDisplay(terminal):
             from flows.validate import validate as flow

@@ -1,13 +1,15 @@
 """How a command runs a flow: one display, one log, one message for what nobody foresaw."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 from rich.console import Console
 
 from components.errors import ArmwiseError
+from components.platform.faults import explained
 from flows.settings import Settings
 from flows.terminal import RunDisplay, log_to_file_only, quiet_streams
 
@@ -30,7 +32,7 @@ def run_flow(command: str, settings: Settings, console: Console, load: Callable[
     log = settings.home_path / "logs" / f"{command}-{os.getpid()}.log"
     console.print(f"[bold]armwise {command}[/bold]  protocol {settings.protocol}  log {log}")
     try:
-        with quiet_streams(log) as terminal:
+        with understood(settings), quiet_streams(log) as terminal:
             log_to_file_only()
             with RunDisplay(terminal) as display:
                 with display.step("Starting the platforms"), display.platform("imports"):
@@ -47,3 +49,21 @@ def run_flow(command: str, settings: Settings, console: Console, load: Callable[
             markup=False,
         )
         raise typer.Exit(1) from error
+
+
+@contextmanager
+def understood(settings: Settings) -> Iterator[None]:
+    """A full disk or a locked database, however a library says it, as one message.
+
+    Raises:
+        PlatformError: With the place and what to do.
+    """
+    try:
+        yield
+    except ArmwiseError:
+        raise
+    except Exception as error:
+        known = explained(error, home=settings.home_path, study=settings.study_path)
+        if known is None:
+            raise
+        raise known from error

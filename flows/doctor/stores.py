@@ -45,8 +45,8 @@ def _remote(settings: Settings) -> Finding:
 
 
 _MLFLOW_ADVICE = {
-    "locked": "end what holds it; a run waits half a minute and then stops",
-    "read-only": "make the file and its folder writable, or restore it from a backup",
+    "locked": "end what holds it; a run waits 10 s and then stops",
+    "broken": "make the file and its folder writable, or restore it from a backup",
     "older": "back it up, then `mlflow db upgrade` on it",
     "newer": "a newer MLflow has used it: install the locked versions again",
     "unreachable": "start the server, or correct ARMWISE_TRACKING_URI",

@@ -1,5 +1,6 @@
 """Step `crops`: the ROI crops of both phases, one small file a patient, named by content."""
 
+import io
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from components.cohort.dataset import Dataset
 from components.errors import PatientRejected
 from components.imaging.crop import crop_patient
+from components.study.files import written_whole
 from components.study.protocol import ImagingSection
 from components.study.results import ArtifactRef, Quarantined
 from components.study.vocabulary import Phase
@@ -70,11 +72,11 @@ def crop_rois(
 
 
 def _save(path: Path, crop: NDArray[np.float32]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_suffix(".part")
-    with waiting.open("wb") as stream:
-        np.save(stream, crop, allow_pickle=False)
-    waiting.replace(path)
+    buffer = io.BytesIO()
+    # Into memory first: written straight to a file, NumPy hides why a write failed.
+    np.save(buffer, crop, allow_pickle=False)
+    with written_whole(path) as partial:
+        partial.write_bytes(buffer.getbuffer())
 
 
 def load_crops(result: Result, patient_ids: Sequence[str]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import DataError, PlatformError
+from components.errors import DataError, IntegrityError, PlatformError
 from components.platform.data_version import (
     file_md5s,
     init_study,
@@ -86,15 +86,43 @@ def test_a_changed_file_is_a_new_version_that_is_said_and_pushed(study):
     assert resolve(study).md5 == version.md5
 
 
-def test_damaged_remote_objects_are_not_taken_for_the_data(study):
-    forget(study)
-    damage_remote(study)
+def remote_object(study: Path, name: str) -> Path:
+    digest = file_md5s(study)[name]
+    return study / ".armwise/dvc-remote/files/md5" / digest[:2] / digest[2:]
 
-    with pytest.raises(DataError, match="nor whole in the remote") as refusal:
+
+def test_damaged_remote_objects_are_not_taken_for_the_data(study):
+    path = remote_object(study, "images/P1/arterial.nii.gz")
+    path.chmod(0o644)
+    path.write_text("damaged")
+    forget(study)
+
+    with pytest.raises(IntegrityError, match=r"holds arterial.nii.gz of patient P1 damaged") as no:
         resolve(study)
 
-    assert refusal.value.exit_code == 3
+    assert no.value.exit_code == 5
+    assert "P0" not in str(no.value)
     assert not (study / "data").exists()
+
+
+def test_missing_remote_objects_are_named_by_patient_and_table(study):
+    for name in ("images/P0/arterial.nii.gz", "dataset.json"):
+        remote_object(study, name).unlink()
+    forget(study)
+
+    with pytest.raises(DataError, match=r"lacks dataset.json, arterial.nii.gz of patient P0;"):
+        resolve(study)
+
+    assert not (study / "data").exists()
+
+
+def test_a_missing_list_of_files_is_said(study):
+    for path in (study / ".armwise" / "dvc-remote").rglob("*.dir"):
+        path.unlink()
+    forget(study)
+
+    with pytest.raises(DataError, match="lacks the list of its files"):
+        resolve(study)
 
 
 def test_a_version_that_the_remote_lacks_is_never_replaced_by_the_demo(study):
