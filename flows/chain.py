@@ -35,7 +35,7 @@ def data_steps(run: StudyRun) -> None:
         section=run.protocol.imaging,
         patient_ids=[patient for patient in patients if patient not in held],
         file_md5s=file_md5s(run.settings.study_path),
-        folder=run.home / "crops",
+        folder=run.cache("crops"),
     )
     cohort_step(run, source=run.settings.study_path / "data.dvc")
 
@@ -52,7 +52,7 @@ def network_steps(run: StudyRun, session: Session) -> str:
         cohort=cohort,
         crops=crops,
         protocol=run.protocol,
-        storage=run.home / "search",
+        storage=run.cache("search"),
         session=session,
         runs=runs,
         on_test_reading=run.note_test_reading,

@@ -19,6 +19,7 @@ from flows.lineage import Commit
 from flows.plan import Plan
 from flows.readings import note_reading, readings_of
 from flows.settings import Settings
+from flows.step_journal import note_step
 from flows.steps import Result, run_step
 from flows.terminal import current_display
 
@@ -27,7 +28,8 @@ from flows.terminal import current_display
 class StudyRun:
     """A run of a study under way; `results` fills up step by step.
 
-    `protocol` is the plan's, or what a flow made of it for its data.
+    `protocol` is the plan's, or what a flow made of it for its data. `fresh` computes every step
+    again, whatever is known.
     """
 
     settings: Settings
@@ -39,6 +41,7 @@ class StudyRun:
     run_id: str
     commit: Commit
     started: str
+    fresh: bool = False
     results: dict[str, Result] = field(default_factory=dict)
     timings: list[StepTiming] = field(default_factory=list)
 
@@ -56,6 +59,11 @@ class StudyRun:
         """Where a step leaves its files."""
         return self.plan.folder(self.home, step)
 
+    def cache(self, name: str) -> Path:
+        """Where files are kept by their content across runs; a fresh run has its own."""
+        own = Path("fresh") / f"{self.plan.key}-{self.started.replace(':', '')}"
+        return self.home / (own if self.fresh else Path()) / name
+
     def run(
         self,
         name: str,
@@ -67,12 +75,14 @@ class StudyRun:
         """Runs a step once for its key; keeps its result and its time."""
         title = self.plan.step(name).title
         display = current_display()
+        key = self.plan.keys[name]
         result, known = run_step(
-            task, name=name, key=self.plan.keys[name], vanished=vanished, **inputs
+            task, name=name, key=key, fresh=self.fresh, vanished=vanished, **inputs
         )
         if known:
             display.console.print(f"  [green]✓[/green] {title:<34}   known, not repeated")
         seconds = 0.0 if known else display.seconds.get(title, 0.0)
+        note_step(self.home, run_id=self.run_id, step=name, key=key, known=known, seconds=seconds)
         self.timings.append(StepTiming(step=title, seconds=seconds, from_cache=known))
         self.results[name] = result
         return result

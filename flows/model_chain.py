@@ -116,6 +116,7 @@ def _publish(run: StudyRun) -> None:
         tracking=run.tracking,
         run_id=run.run_id,
         home=run.home,
+        folder=run.folder("publish"),
         lineage=lineage(run),
         card_lineage=_card_lineage(run),
         on_test_reading=run.note_test_reading,

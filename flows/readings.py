@@ -1,10 +1,10 @@
 """The ledger of the test patients: every reading of them, in the ARMWISE home, for good."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 from components.reporting.records import TestReading
+from flows.lines import add_line, read_lines
 
 _FILE = "test_readings.jsonl"
 
@@ -12,7 +12,11 @@ _FILE = "test_readings.jsonl"
 def note_reading(
     home: Path, *, run_id: str, data_md5: str, protocol_hash: str, purpose: str
 ) -> None:
-    """Writes down that the test patients are being read now."""
+    """Writes down that the test patients are being read now, for a run and a purpose once.
+
+    A run that was cut off and goes on asks the same patients the same question of the same models:
+    that is one reading.
+    """
     reading = TestReading(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         run_id=run_id,
@@ -20,15 +24,14 @@ def note_reading(
         protocol_hash=protocol_hash,
         purpose=purpose,
     )
-    with (home / _FILE).open("a", encoding="utf-8") as ledger:
-        ledger.write(reading.to_json() + "\n")
+    if not any(one.model_copy(update={"when": reading.when}) == reading for one in _all(home)):
+        add_line(home / _FILE, reading)
 
 
 def readings_of(home: Path, data_md5: str) -> tuple[TestReading, ...]:
     """All readings of the test patients of a data version, in order."""
-    path = home / _FILE
-    if not path.is_file():
-        return ()
-    lines = path.read_text(encoding="utf-8").splitlines()
-    readings = [TestReading.model_validate(json.loads(line)) for line in lines]
-    return tuple(reading for reading in readings if reading.data_md5 == data_md5)
+    return tuple(reading for reading in _all(home) if reading.data_md5 == data_md5)
+
+
+def _all(home: Path) -> tuple[TestReading, ...]:
+    return read_lines(home / _FILE, TestReading)

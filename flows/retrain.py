@@ -26,12 +26,17 @@ from flows.unchanged import finished_run
 
 
 @flow(name="retrain", persist_result=False)
-def retrain(protocol: str = "demo", study_dir: str = ".") -> dict[str, Any]:
+def retrain(
+    protocol: str = "demo",
+    study_dir: str = ".",
+    fresh: bool = False,  # noqa: FBT001, FBT002  a parameter of the deployment
+) -> dict[str, Any]:
     """All of it; what was done before with the same data, code and protocol is not repeated.
 
     Args:
         protocol: A protocol of armwise by name, or a YAML file in the study's folder.
         study_dir: The study's folder.
+        fresh: Whether every step is to be computed again, whatever is known.
 
     Returns:
         The facts of the retraining, the closing summary among them. Where all of it was done
@@ -46,19 +51,19 @@ def retrain(protocol: str = "demo", study_dir: str = ".") -> dict[str, Any]:
         prepare_environment(settings)
         chosen = read_protocol(settings.protocol_path)
         with alone(settings.home_path, say=display.console.print):
-            return _retrain(settings, chosen)
+            return _retrain(settings, chosen, fresh=fresh)
 
 
-def _retrain(settings: Settings, protocol: Protocol) -> dict[str, Any]:
+def _retrain(settings: Settings, protocol: Protocol, *, fresh: bool) -> dict[str, Any]:
     data = resolve_data(settings.study_path, workers=settings.workers)
     plan = make_plan(protocol, data.md5, place=settings.mlflow_uri)
     record, vanished = finished_run(settings, plan)
-    if record is not None and not vanished:
+    if record is not None and not vanished and not fresh:
         current_display().console.print(record.unchanged)
         # Prefect shows the state and hands its data on to whoever called the flow.
         ended: Any = Completed(name="Unchanged", message=record.unchanged, data=record.facts)
         return cast("dict[str, Any]", ended)
-    run = open_run(settings, plan, data, dataset=Dataset(settings.data_path))
+    run = open_run(settings, plan, data, dataset=Dataset(settings.data_path), fresh=fresh)
     try:
         data_steps(run)
         comparison = network_steps(run, partial(_ray, settings))

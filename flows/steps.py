@@ -36,14 +36,18 @@ def run_step(
     *,
     name: str,
     key: str,
+    fresh: bool = False,
     vanished: Callable[[Result], list[str]] | None = None,
     **inputs: Any,
 ) -> tuple[Result, bool]:
     """The step's result, and whether it was already there.
 
     A recorded result is taken only while all that it points to exists: its files, and what
-    `vanished` finds missing elsewhere (a registry's versions, say). Otherwise the step runs again.
+    `vanished` finds missing elsewhere (a registry's versions, say). Otherwise, and where `fresh`
+    asks for it, the step runs again. A record that was cut off while it was written is none.
     """
+    if fresh:
+        step = step.with_options(refresh_cache=True)
     state = step(step=name, key=key, **inputs, return_state=True)
     result: Result = state.result()
     if state.name != "Cached":

@@ -12,6 +12,7 @@ from components.study.vocabulary import DataOrigin, ModelKind, TreatmentArm
 from components.survival.cox import fit_cox_model
 from components.survival.design import Predictor
 from components.survival.target import SurvivalTarget
+from tests.flows.conftest import armwise
 
 _MAY_SKIP_IN_CI = {"realdata", "gpu", "root"}
 
@@ -89,3 +90,20 @@ def nomograms(small_cohort):
             patients=patients,
         )
     return made
+
+
+@pytest.fixture(scope="session")
+def made_study(tmp_path_factory):
+    """A synthetic study that has not been retrained."""
+    folder = tmp_path_factory.mktemp("made") / "study"
+    done = armwise(
+        "demo",
+        str(folder),
+        "--hepatectomy",
+        "70",
+        "--tace",
+        "40",
+        study=tmp_path_factory.getbasetemp(),
+    )
+    assert done.returncode == 0, done.stderr
+    return folder

@@ -24,6 +24,9 @@ MlflowException = mlflow.exceptions.MlflowException
 KEY_TAG = "armwise.key"
 """Tag by which a run is found again."""
 
+PROCESS_TAG = "armwise.process"
+"""Tag that names the process at work on a run."""
+
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 """The UI then shows runs and models first."""
 
@@ -217,14 +220,21 @@ class Tracking(Store):
         """End a run as FINISHED, FAILED or KILLED."""
         self.client.set_terminated(run_id, status)
 
-    def finish_children(self, key: str, status: str) -> None:
-        """End the runs below a key (`<key>/...`) that are still RUNNING."""
-        found = self.client.search_runs(
-            [self.experiment_id],
-            filter_string=f"tags.`{KEY_TAG}` LIKE '{key}/%' and attributes.status = 'RUNNING'",
-        )
-        for run in found:
-            self.finish(run.info.run_id, status)
+    def finish_nested(self, run_id: str, status: str) -> None:
+        """End a run and those nested in it that are still RUNNING, the innermost first."""
+        nested = mlflow.utils.mlflow_tags.MLFLOW_PARENT_RUN_ID
+        for run in self._running(f"tags.`{nested}` = '{run_id}'"):
+            self.finish_nested(run.info.run_id, status)
+        self.finish(run_id, status)
+
+    def running_by(self) -> dict[str, str]:
+        """The processes that the RUNNING runs belong to, by run id, where that was recorded."""
+        runs = self._running(f"tags.`{PROCESS_TAG}` LIKE '%'")
+        return {run.info.run_id: run.data.tags[PROCESS_TAG] for run in runs}
+
+    def _running(self, condition: str) -> Sequence[Any]:
+        query = f"{condition} and attributes.status = 'RUNNING'"
+        return list(self.client.search_runs([self.experiment_id], query, max_results=1000))
 
     def run_url(self, run_id: str) -> str:
         """The run's address on a server, or its path in the UI of an embedded store."""

@@ -18,6 +18,9 @@ ProtocolName = Annotated[
     str | None,
     typer.Option("--protocol", help="sound, paper, demo, smoke, or a YAML file. Default: demo."),
 ]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Compute every step again, whatever is known.")
+]
 
 
 def settings_of(**given: Any) -> Settings:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from components.errors import ArmwiseError
 from components.platform.faults import explained
+from flows.leftovers import take_over
 from flows.settings import Settings
 from flows.terminal import RunDisplay, log_to_file_only, quiet_streams
 
@@ -34,6 +35,8 @@ def run_flow(command: str, settings: Settings, console: Console, load: Callable[
     try:
         with understood(settings), quiet_streams(log) as terminal:
             log_to_file_only()
+            if ended := take_over(settings.home_path):
+                terminal.print(f"  ended {ended} processes that a killed run had left")
             with RunDisplay(terminal) as display:
                 with display.step("Starting the platforms"), display.platform("imports"):
                     start = load()

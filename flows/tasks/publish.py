@@ -21,10 +21,12 @@ from components.promotion.records import ChampionFacts, Decision, Evidence
 from components.reporting import model_card as cards
 from components.study.protocol import Protocol
 from components.study.vocabulary import DataOrigin, SignatureState, Split, TreatmentArm
+from flows.keys import digest
 from flows.search_result import read_search
 from flows.steps import Result, step_task
 from flows.tasks.arms import part, read_arms, state_of, with_scores
 from flows.tasks.cohort import read_cohort
+from flows.tasks.judgement import Judgement, read_judgement, write_judgement
 from flows.tasks.nomograms import read_nomograms
 from flows.tasks.rivals import Rival, difference_from, open_rival
 from flows.terminal import current_display
@@ -41,6 +43,7 @@ def publish(
     tracking: Tracking,
     run_id: str,
     home: Path,
+    folder: Path,
     lineage: Lineage,
     card_lineage: cards.Lineage,
     on_test_reading: Callable[[str], int],
@@ -56,6 +59,7 @@ def publish(
         tracking: Where the models are recorded.
         run_id: The study's run.
         home: For the journal.
+        folder: Where the judgement is kept.
         lineage: Tags of every version.
         card_lineage: The same for the models' cards.
         on_test_reading: Told that the test patients are being judged; answers how often decisions
@@ -66,19 +70,19 @@ def publish(
     with display.step("Registry and promotion") as progress:
         models = read_arms(results["arms"])
         table = with_scores(read_cohort(results["cohort"]), results["signature"])
-        with display.platform("MLflow"):
-            champion = champion_facts(tracking)
-        evidence = _evidence(
+        judged = _judged(
             models,
             table[table["split"] == Split.TEST.value],
-            dataset=dataset if "refit" in results else None,
+            results,
+            kept=folder / "judgement.json",
+            dataset=dataset,
             protocol=protocol,
             origin=lineage.data_origin,
-            champion=champion,
             tracking=tracking,
-            n_test_readings=on_test_reading("evidence for a promotion decision"),
+            run_id=run_id,
+            on_test_reading=on_test_reading,
         )
-        decision = decide(evidence, protocol.promotion, champion)
+        decision = judged.decision
         with display.platform("MLflow"):
             with registering(tracking, home=home, run_id=run_id, lineage=lineage) as made:
                 versions = _register(
@@ -93,10 +97,48 @@ def publish(
                 promote(tracking, versions[-1], home=home, reason=" ".join(decision.reasons))
         progress.note = f"{len(versions)} models registered; gate: {decision.verdict}"
     return {
-        "evidence": evidence.model_dump(mode="json"),
+        "evidence": judged.evidence.model_dump(mode="json"),
         "decision": decision.model_dump(mode="json"),
         "versions": {version.name: version.version for version in versions},
     }
+
+
+def _judged(
+    models: dict[TreatmentArm, ArmModels],
+    test: pd.DataFrame,
+    results: Mapping[str, Result],
+    *,
+    kept: Path,
+    dataset: Dataset,
+    protocol: Protocol,
+    origin: DataOrigin,
+    tracking: Tracking,
+    run_id: str,
+    on_test_reading: Callable[[str], int],
+) -> Judgement:
+    """The gate's judgement, taken once: what is `kept` of these models is carried out as it is."""
+    with current_display().platform("MLflow"):
+        champion = champion_facts(tracking)
+        judged_models = digest(results["arms"])
+        known = read_judgement(
+            kept, models=judged_models, champion=champion, tracking=tracking, run_id=run_id
+        )
+    if known is not None:
+        return known
+    evidence = _evidence(
+        models,
+        test,
+        dataset=dataset if "refit" in results else None,
+        protocol=protocol,
+        origin=origin,
+        champion=champion,
+        tracking=tracking,
+        n_test_readings=on_test_reading("evidence for a promotion decision"),
+    )
+    decision = decide(evidence, protocol.promotion, champion)
+    judgement = Judgement(models=judged_models, evidence=evidence, decision=decision)
+    write_judgement(kept, judgement)
+    return judgement
 
 
 def _evidence(

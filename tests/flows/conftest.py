@@ -65,23 +65,6 @@ def spoil(data: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def made_study(tmp_path_factory):
-    """A synthetic study that has not been retrained."""
-    folder = tmp_path_factory.mktemp("made") / "study"
-    done = armwise(
-        "demo",
-        str(folder),
-        "--hepatectomy",
-        "70",
-        "--tace",
-        "40",
-        study=tmp_path_factory.getbasetemp(),
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.fixture(scope="session")
 def smoke_study(made_study, tmp_path_factory):
     """The study after `armwise retrain --protocol smoke`, with bad patients in it."""
     folder = tmp_path_factory.mktemp("smoke") / "study"

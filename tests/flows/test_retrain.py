@@ -1,16 +1,8 @@
 """The whole job on a tiny cohort, as a user runs it, and everything that it must leave behind."""
 
 import json
-import os
 import re
-import signal
-import socket
 import sqlite3
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import mlflow
@@ -18,7 +10,8 @@ import pytest
 from mlflow import MlflowClient
 
 from components.nomogram.nomogram import Nomogram
-from tests.flows.conftest import armwise
+from tests.flows.conftest import ARMWISE, armwise
+from tests.flows.served_model import a_patient, ask, serving
 
 pytestmark = pytest.mark.slow
 
@@ -159,61 +152,22 @@ def test_what_vanished_is_made_again_and_nothing_else(smoke_study, record):
     assert versions == 4
 
 
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def ask(port, record):
-    body = json.dumps({"dataframe_records": [record]}).encode()
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
 @pytest.fixture(scope="module")
 def served(smoke_study, record):
     """The hepatectomy nomogram, served by the command that the summary names."""
-    port = free_port()
     version = record["versions"]["armwise-nomogram-hepatectomy"]
     model = f"models:/armwise-nomogram-hepatectomy/{version}"
     output = smoke_study.output.replace("@champion", f"/{version}")
     assert f"armwise serve {model}" in output
     assert f"models serve -m {model} --env-manager local" in output
-    server = subprocess.Popen(
-        [Path(sys.executable).with_name("armwise"), "serve", model, "--port", str(port)],
-        cwd=smoke_study.folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2).close()
-                break
-            except OSError:
-                assert server.poll() is None, "the server ended before it answered"
-                time.sleep(0.5)
+    with serving(ARMWISE, model, study=smoke_study.folder) as port:
         yield port
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
 
 
 def test_a_served_nomogram_answers_and_refuses_without_echo(smoke_study, served):
     (path,) = (smoke_study.folder / ".armwise" / "steps").glob("nomograms-*/*hepatectomy.json")
     nomogram = Nomogram.from_json(path.read_bytes())
-    row = {
-        predictor.name: predictor.levels[-1] if predictor.levels else (predictor.upper or 1.0)
-        for predictor in nomogram.model.predictors
-    }
+    row = a_patient(nomogram)
     status, text = ask(served, row)
     assert status == 200, text
     (answer,) = json.loads(text)["predictions"]
