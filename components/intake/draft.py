@@ -6,47 +6,27 @@ cells of a column are listed only where few different ones stand in many rows: c
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from components.cohort.schema import PREDICTORS, RULE_COLUMNS
-from components.intake.cells import compared, is_date, missing_cells, read_numbers, text_of
+from components.intake.cells import compared
+from components.intake.draft_columns import GuessedColumn, guessed_column, guessed_roles
 from components.intake.mapping_parts import NUMBER_RULES, TableFormat
-from components.intake.spreadsheets import Sheet, probable_header_row, read_sheet
-from components.intake.synonyms import (
-    CODINGS,
-    COLUMN_NAMES,
-    PRIVATE,
-    heading,
-    without_unit,
-)
+from components.intake.spreadsheets import probable_header_row, read_sheet
+from components.intake.synonyms import CODINGS
 from components.intake.units import DAYS_IN, UNITS, converted, factor
 from components.study.vocabulary import TreatmentArm
 
-_MOST_CODINGS = 10
-_ROWS_PER_CODING = 3
-_LONGEST_CODING = 40
-_FEWEST_NUMBERS = 6
-_WEAK_MATCH_FROM = 5
 _PLAIN = re.compile(r"[^\W_](?:[\w .+/-]*\w)?")
 
 
-@dataclass(frozen=True, eq=False)
-class _Column:
-    """What a draft knows of a column: its name, its codings where it has some, its numbers."""
-
-    name: str
-    form: str
-    unit: str
-    codings: dict[str, int]
-    numbers: NDArray[np.float64] | None
-    dates: bool
+_UNPRINTABLE = re.compile(
+    r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+"""What YAML does not take as it is."""
 
 
 def draft_mapping(path: Path, *, sheet: str | None = None, header_row: int | None = None) -> str:
@@ -64,8 +44,8 @@ def draft_mapping(path: Path, *, sheet: str | None = None, header_row: int | Non
     row = header_row or probable_header_row(path, form)
     form = form.model_copy(update={"header_row": row})
     table = read_sheet(path, form)
-    columns = [_column(table, name) for name in table.columns]
-    roles = _roles(columns)
+    columns = [guessed_column(table, name) for name in table.columns]
+    roles = guessed_roles(columns)
     used = {column.name for column in roles.values()}
     lines = [
         f"# Drafted from the header of {path.name}.",
@@ -87,74 +67,19 @@ def draft_mapping(path: Path, *, sheet: str | None = None, header_row: int | Non
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _column(sheet: Sheet, name: str) -> _Column:
-    cells = sheet.cells[name]
-    known = cells[~missing_cells(cells)]
-    form, unit = without_unit(heading(name))
-    dates = bool(len(known)) and sum(map(is_date, known)) > len(known) / 2
-    numbers = None
-    for decimal in (".", ","):
-        read = read_numbers(known, np.zeros(len(known), dtype=bool), decimal)
-        if len(known) and len(read.faults) < len(known) / 2:
-            numbers = read.values[np.isfinite(read.values)]
-            break
-    hidden = dates or bool(PRIVATE.search(name.casefold()))
-    return _Column(name, form, unit, {} if hidden else _codings(known), numbers, dates)
-
-
-def _codings(known: pd.Series) -> dict[str, int]:
-    counts = Counter(text_of(cell).strip() for cell in known)
-    few = len(counts) <= _MOST_CODINGS and len(counts) * _ROWS_PER_CODING <= len(known)
-    short = all(len(text) <= _LONGEST_CODING for text in counts)
-    return dict(sorted(counts.items())) if few and short else {}
-
-
-def _roles(columns: Sequence[_Column]) -> dict[str, _Column]:
-    """By column of armwise the sheet's column that is probably meant; exact names come first."""
-    roles: dict[str, _Column] = {}
-    free = list(columns)
-    for weak in (False, True):
-        for role, names in COLUMN_NAMES.items():
-            if role in roles:
-                continue
-            found = next(
-                (c for name in names for c in free if _fits(c, role, name, weak=weak)), None
-            )
-            if found is not None:
-                roles[role] = found
-                free.remove(found)
-    return roles
-
-
-def _fits(column: _Column, role: str, name: str, *, weak: bool) -> bool:
-    if column.dates:
-        return False
-    begins = len(name) >= _WEAK_MATCH_FROM and column.form.startswith(f"{name}_")
-    begins &= not column.form.endswith(("_score", "_group"))
-    begins |= role == "patient_id" and column.form.endswith("_id")
-    if not (begins if weak else column.form == name or heading(column.name) in {name, role}):
-        return False
-    variable = PREDICTORS.get(role)
-    if role in {"follow_up", *NUMBER_RULES} or (variable and variable.kind == "continuous"):
-        return column.numbers is not None and np.unique(column.numbers).size >= _FEWEST_NUMBERS
-    if variable is not None and variable.kind == "count":
-        return column.numbers is not None
-    return role in {"patient_id", "center"} or bool(column.codings)
-
-
 def _format_lines(form: TableFormat) -> list[str]:
     given = form.model_dump(exclude_defaults=True)
     return [f"{key}: {_scalar(str(value))}" for key, value in given.items()]
 
 
-def _arm_lines(column: _Column | None) -> list[str]:
+def _arm_lines(column: GuessedColumn | None) -> list[str]:
     arms = [arm.value for arm in TreatmentArm]
     if column is None:
         return ["arm:", f"  constant:    # no column found: which arm is it? {' or '.join(arms)}"]
     return ["arm:", f"  column: {_name(column)}", *_level_lines(column, arms, indent="  ")]
 
 
-def _time_lines(column: _Column | None, columns: Sequence[_Column]) -> list[str]:
+def _time_lines(column: GuessedColumn | None, columns: Sequence[GuessedColumn]) -> list[str]:
     dates = [_scalar(one.name) for one in columns if one.dates]
     lines = [
         "follow_up:    # first treatment to death or last contact",
@@ -167,7 +92,7 @@ def _time_lines(column: _Column | None, columns: Sequence[_Column]) -> list[str]
     return lines
 
 
-def _death_lines(column: _Column | None) -> list[str]:
+def _death_lines(column: GuessedColumn | None) -> list[str]:
     lines = [
         "death:    # of any cause; a transplant, for one, is none",
         f"  column: {_name(column)}",
@@ -178,7 +103,7 @@ def _death_lines(column: _Column | None) -> list[str]:
     return [*lines, *_level_lines(column, sides, indent="  ", nested=False)]
 
 
-def _predictor_lines(roles: dict[str, _Column]) -> list[str]:
+def _predictor_lines(roles: dict[str, GuessedColumn]) -> list[str]:
     lines = ["predictors:"]
     for name, variable in PREDICTORS.items():
         if name not in roles:
@@ -192,7 +117,7 @@ def _predictor_lines(roles: dict[str, _Column]) -> list[str]:
     return lines if len(lines) > 1 else ["predictors: {}"]
 
 
-def _unit_line(name: str, column: _Column) -> str:
+def _unit_line(name: str, column: GuessedColumn) -> str:
     known = list(UNITS[name])
     if len(known) == 1:
         return f"    unit: {_scalar(known[0])}"
@@ -211,7 +136,7 @@ def _unit_line(name: str, column: _Column) -> str:
     return f"    unit:    # {', '.join(known)}"
 
 
-def _rule_lines(roles: dict[str, _Column]) -> list[str]:
+def _rule_lines(roles: dict[str, GuessedColumn]) -> list[str]:
     lines = ["eligibility:"]
     for name in (*NUMBER_RULES, *RULE_COLUMNS):
         if name not in roles or name in PREDICTORS:
@@ -224,7 +149,7 @@ def _rule_lines(roles: dict[str, _Column]) -> list[str]:
     return lines if len(lines) > 1 else []
 
 
-def _other_lines(roles: dict[str, _Column]) -> list[str]:
+def _other_lines(roles: dict[str, GuessedColumn]) -> list[str]:
     lines = []
     if "center" in roles:
         lines += ["center:", f"  column: {_name(roles['center'])}"]
@@ -235,7 +160,7 @@ def _other_lines(roles: dict[str, _Column]) -> list[str]:
 
 
 def _level_lines(
-    column: _Column, levels: Iterable[str], *, indent: str, nested: bool = True
+    column: GuessedColumn, levels: Iterable[str], *, indent: str, nested: bool = True
 ) -> list[str]:
     """The levels with the codings that belong there, and the others to be sorted."""
     sorted_: dict[str, list[str]] = {level: [] for level in levels}
@@ -257,7 +182,7 @@ def _level_lines(
     return lines
 
 
-def _left_lines(columns: Sequence[_Column]) -> list[str]:
+def _left_lines(columns: Sequence[GuessedColumn]) -> list[str]:
     if not columns:
         return []
     lines = [
@@ -267,7 +192,7 @@ def _left_lines(columns: Sequence[_Column]) -> list[str]:
     return [*lines, *(f"#   {_left_line(column)}" for column in columns)]
 
 
-def _left_line(column: _Column) -> str:
+def _left_line(column: GuessedColumn) -> str:
     name = _scalar(column.name)
     if column.dates:
         return f"{name}: dates"
@@ -284,7 +209,7 @@ def _left_line(column: _Column) -> str:
     return f"{name}: text"
 
 
-def _name(column: _Column | None) -> str:
+def _name(column: GuessedColumn | None) -> str:
     return "" if column is None else _scalar(column.name)
 
 
@@ -294,4 +219,5 @@ def _scalar(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    quoted = json.dumps(text, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found.group()):04x}", quoted)

@@ -14,7 +14,8 @@ from components.intake.feature_columns import judge_features
 from components.intake.findings import Findings, named
 from components.intake.mapping import ColumnMapping
 from components.intake.mapping_parts import FeatureIds, TableFormat
-from components.intake.spreadsheets import Sheet, check_size, read_sheet, require_columns
+from components.intake.spreadsheets import Sheet, read_sheet, require_columns
+from components.intake.table_files import check_size
 from components.study.results import Adaptation, Quarantined
 
 _FOUND_BY = "feature import"
