@@ -113,7 +113,8 @@ def give_up(run: StudyRun, error: BaseException) -> None:
     """Closes the run with the reason; only messages raised on purpose are free of patient data."""
     stopped = isinstance(error, KeyboardInterrupt)
     reason = str(error) if isinstance(error, ArmwiseError) else type(error).__name__
-    status = "KILLED" if stopped else "FAILED"
+    # What is no Exception asks the process to end: Ctrl+C, or the signal of a worker that stops.
+    status = "FAILED" if isinstance(error, Exception) else "KILLED"
     run.tracking.set_tags(run.run_id, {"armwise.stopped_by": reason[:5000]})
     run.tracking.finish_nested(run.run_id, status)
     if stopped:
