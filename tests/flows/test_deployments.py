@@ -38,7 +38,7 @@ def test_python_and_prefect_yaml_say_the_same(tmp_path, monkeypatch):
     schedule = CronSchedule(cron="0 3 * * 1-5", timezone="UTC")
     built = study_deployments(Settings(protocol="demo"), schedule)
     assert [as_in_yaml(one) for one in built] == apply_values(read["deployments"], {})
-    assert read["pull"] is None
+    assert read["pull"] == []
 
 
 def test_entry_points_are_modules_and_name_flows(tmp_path):
