@@ -62,10 +62,12 @@ def judge_features(
     on_test_reading("nested cross-validation of the signature")
     with current_display().step("Nested cross-validation") as progress:
         patients, values = read_features(ArtifactRef.model_validate(features["features"]["table"]))
-        table = read_cohort(cohort).loc[list(patients)]
+        # In the order of their pseudonyms: who is a test patient must not move the folds.
+        rows = np.argsort(patients)
+        table = read_cohort(cohort).loc[[patients[row] for row in rows]]
         with _fold_map(workers, section.folds * section.repeats) as fold_map:
             nested = nested_signature(
-                values.astype(np.float64),
+                values[rows].astype(np.float64),
                 survival_target(table),
                 table["arm"].to_numpy(dtype=np.str_),
                 paths={protocol.profile: protocol.signature, **beside},

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from components.errors import UsageError
-from components.networks.feature_table import write_features
+from components.networks.feature_table import read_features, write_features
 from components.study.protocol import NestedSection, read_protocol
 from components.study.results import ArtifactRef
 from flows.plan import NESTED_STEP, RETRAIN_STEPS, Step, make_plan
@@ -80,6 +80,22 @@ def test_features_are_judged_by_each_path_whoever_runs_the_folds(inputs, protoco
     assert readings == ["nested cross-validation of the signature"]
     with_processes, _ = judge(inputs, protocol, workers=2)
     assert with_processes == alone
+
+
+def test_the_order_of_the_rows_moves_no_fold(inputs, protocol, tmp_path):
+    reference = ArtifactRef.model_validate(inputs["features"]["features"]["table"])
+    patients, values = read_features(reference)
+    turned = write_features(
+        tmp_path / "turned.parquet",
+        values[::-1],
+        patient_ids=patients[::-1],
+        roles=["fit"] * N,
+        network_id="given",
+        weights_sha256="0" * 64,
+        layer="as given",
+    )
+    other = {**inputs, "features": {"features": {"table": turned.model_dump()}}}
+    assert judge(other, protocol, workers=1) == judge(inputs, protocol, workers=1)
 
 
 def test_no_step_no_record():
