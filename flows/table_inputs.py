@@ -6,6 +6,7 @@ from pathlib import Path
 
 from components.errors import UsageError
 from components.intake.mapping import ColumnMapping, read_mapping
+from components.intake.table_files import check_size
 from components.platform.data_version import DataVersion
 
 
@@ -43,14 +44,19 @@ def open_inputs(clinical: Path, columns: Path, features: Path | None) -> TableIn
 
     Raises:
         UsageError: A file is missing, or the mapping cannot be meant.
+        CohortRejected: A table is empty, or larger than its mapping allows.
     """
     for path in (clinical, columns, features):
         if path is not None and not path.is_file():
             msg = f"expected a file at {path}, found none"
             raise UsageError(msg)
+    mapping = read_mapping(columns)
+    check_size(clinical, mapping)
+    if features is not None:
+        check_size(features, mapping.features)
     return TableInputs(
         clinical=clinical.resolve(),
         columns=columns.resolve(),
         features=features.resolve() if features else None,
-        mapping=read_mapping(columns),
+        mapping=mapping,
     )

@@ -18,6 +18,7 @@ MISSING = frozenset({"", "na", "n/a", "nan", "#n/a", "null"})
 """Cells, in their compared form, that mean "not known" in every column."""
 
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?"
+_WHOLE = re.compile(r"^([+-]?\d+)\.0*$")
 _PLAIN = re.compile(_NUMBER)
 _LIMIT = re.compile(rf"(<=|>=|≤|≥|<|>)\s*({_NUMBER})")
 _DATE = re.compile(
@@ -45,7 +46,12 @@ def text_of(cell: Any) -> str:
 def compared(text: str) -> str:
     """The form in which cells are compared: width, case and outer blanks do not count, 1.0 is 1."""
     form = unicodedata.normalize("NFKC", text).strip().casefold()
-    return re.sub(r"^([+-]?\d+)\.0*$", r"\1", form)
+    return _WHOLE.sub(r"\1", form)
+
+
+def id_of(cell: Any) -> str:
+    """A patient id as text; 12.0, as a spreadsheet's export writes it, is 12."""
+    return _WHOLE.sub(r"\1", text_of(cell).strip())
 
 
 def missing_cells(column: pd.Series, also: frozenset[str] = frozenset()) -> NDArray[np.bool_]:

@@ -57,7 +57,7 @@ class ColumnReader:
         counts = Counter(faults.values())
         for fault, n in counts.items():
             rows = [row for row, found in faults.items() if found == fault]
-            remedy = self._remedy(fault)
+            remedy = self._remedy(key, fault)
             if n > _REFUSED_SHARE * n_known:
                 self.findings.refused.append(
                     f"{key}: column '{column}': expected numbers, {n} of {n_known} cells hold "
@@ -67,9 +67,9 @@ class ColumnReader:
                 reason = f"column '{column}' ({key}): expected a number, came {fault}; {remedy}"
                 self.findings.set_aside(rows, reason)
 
-    def _remedy(self, fault: str) -> str:
-        if fault == DATE:
-            return "map a time, or both dates as start and end under follow_up"
+    def _remedy(self, key: str, fault: str) -> str:
+        if fault == DATE and key == "follow_up":
+            return "map a time, or both dates as start and end"
         if fault == OTHER_DECIMAL:
             other = "," if self._decimal == "." else "."
             return f"set decimal: '{other}' in the mapping, or write all with '{self._decimal}'"
@@ -96,7 +96,7 @@ class ColumnReader:
         ]
         if unknown:
             self._unknown_levels(key, column, levels, unknown, int((~nothing).sum()))
-        self._tell_merged(key, column, forms, by_form)
+        self._tell_merged(key, column, forms, levels)
         return pd.Series(found, dtype=object)
 
     def _unknown_levels(
@@ -127,15 +127,15 @@ class ColumnReader:
             )
 
     def _tell_merged(
-        self, key: str, column: str, forms: Sequence[str], by_form: Mapping[str, str]
+        self, key: str, column: str, forms: Sequence[str], levels: Mapping[str, Sequence[str]]
     ) -> None:
-        counts = Counter(form for form in forms if form in by_form)
-        for level in dict.fromkeys(by_form.values()):
-            merged = [form for form in counts if by_form[form] == level]
-            if len(merged) > 1:
-                listed = ", ".join(f"'{form}' {counts[form]}" for form in merged)
+        counts = Counter(forms)
+        for level, cells in levels.items():
+            found = {compared(text): text for text in cells if compared(text) in counts}
+            if len(found) > 1:
+                listed = ", ".join(f"'{text}' {counts[form]}" for form, text in found.items())
                 self.findings.notes.append(
-                    f"{key}: column '{column}': {len(merged)} codings ({listed} rows) are read as "
+                    f"{key}: column '{column}': {len(found)} codings ({listed} rows) are read as "
                     f"'{level}'."
                 )
 

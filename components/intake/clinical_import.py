@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from components.cohort.schema import RULE_COLUMNS, Variable
 from components.errors import CohortRejected
-from components.intake.cells import missing_cells, text_of
+from components.intake.cells import id_of, missing_cells
 from components.intake.clinical_columns import ColumnReader
 from components.intake.clinical_notes import capped_values, tell_times, varying, wrong_unit
 from components.intake.duplicates import settle_duplicates
@@ -68,7 +68,7 @@ def _identified(sheet: Sheet, mapping: ColumnMapping) -> tuple[Sheet, list[str],
     if nameless.all():
         msg = f"{sheet.name}: column '{mapping.patient_id.column}' (patient_id) is empty"
         raise CohortRejected(msg)
-    patients = [text_of(cell).strip() for cell in cells[~nameless]]
+    patients = [id_of(cell) for cell in cells[~nameless]]
     if not nameless.any():
         return sheet, patients, []
     rows = [row for row, empty in zip(sheet.rows, nameless, strict=True) if empty]
@@ -106,7 +106,7 @@ def _arm(reader: ColumnReader, mapping: ColumnMapping, n: int) -> pd.Series:
     arm = mapping.arm
     if arm.column is not None:
         levels = {one.value: cells for one, cells in arm.levels.items()}
-        return reader.levels("arm", arm.column, levels)
+        return reader.levels("arm", arm.column, levels, missing=arm.other)
     constant = arm.constant.value if arm.constant else ""
     reader.findings.adapted(
         "the treatment arm of each patient",

@@ -49,7 +49,8 @@ def tell_times(days: NDArray[np.float64], mapping: ColumnMapping, findings: Find
     if np.median(known) > _LONGEST_YEARS / 2 * DAYS_IN["years"]:
         findings.refused.append(
             f"follow_up: the unit '{mapping.follow_up.unit}' cannot be: half of the patients would "
-            f"be followed for {np.median(known) / DAYS_IN['years']:.0f} years; correct unit"
+            f"be followed for {np.median(known) / DAYS_IN['years']:.0f} years; correct unit, or "
+            "map start and end where these are dates that a spreadsheet counts in days"
         )
     if mapping.follow_up.unit not in {None, "days"}:
         return

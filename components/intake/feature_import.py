@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from components.errors import CohortRejected
-from components.intake.cells import missing_cells, read_numbers, text_of
+from components.intake.cells import id_of, missing_cells, read_numbers, text_of
 from components.intake.feature_columns import judge_features
 from components.intake.findings import Findings, named
 from components.intake.mapping import ColumnMapping
@@ -143,7 +143,7 @@ def _ids(sheet: Sheet, column: str) -> list[str]:
         rows = [str(row) for row, gap in zip(sheet.rows, empty, strict=True) if gap]
         msg = f"{sheet.name}: column '{column}': no patient id in row {', '.join(rows[:5])}"
         raise CohortRejected(msg)
-    return [text_of(cell).strip() for cell in cells]
+    return [id_of(cell) for cell in cells]
 
 
 def _numbers(

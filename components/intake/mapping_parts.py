@@ -64,10 +64,14 @@ class PlainColumn(Record):
 
 
 class ArmSource(Record):
-    """The treatment arm: a column with its codings, or the same for all."""
+    """The treatment arm: a column with its codings, or the same for all.
+
+    `other` lists the cells of patients whose treatment is not studied: they are left out as such.
+    """
 
     column: Text | None = None
     levels: dict[TreatmentArm, SomeCells] = Field(default_factory=dict)
+    other: Cells = ()
     constant: TreatmentArm | None = None
 
     @model_validator(mode="after")
@@ -78,7 +82,8 @@ class ArmSource(Record):
         if (self.column is None) == bool(self.levels):
             msg = "'levels' says which cells of 'column' are which arm: both or neither"
             raise ValueError(msg)
-        refuse_shared({arm.value: cells for arm, cells in self.levels.items()})
+        listed = {arm.value: cells for arm, cells in self.levels.items()}
+        refuse_shared({**listed, "other": self.other})
         return self
 
 

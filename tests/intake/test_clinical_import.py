@@ -170,6 +170,24 @@ def test_a_constant_arm_is_an_adaptation(imported, sheet):
     assert "every patient counts as tace" in done.adaptations[0].done
 
 
+def test_another_treatment_is_no_fault_of_the_patient(imported, sheet):
+    sheet.loc[[1, 2], "therapy"] = ["ablation", "transplant"]
+    arm = {**MAPPING["arm"], "other": "ablation"}
+    done = imported(sheet, arm=arm)
+    assert done.table["arm"].isna().tolist()[:4] == [False, True, True, False]
+    assert set(reasons(done)) == {"P02"}
+
+
+def test_dates_that_a_spreadsheet_counts_in_days_are_no_times(imported, sheet):
+    with pytest.raises(CohortRejected, match="dates that a spreadsheet counts"):
+        imported(sheet.assign(os=[str(43000 + i) for i in range(12)]))
+
+
+def test_ids_are_the_same_whether_a_sheet_kept_them_as_numbers(imported, sheet):
+    done = imported(sheet.assign(case=[f"{i}.0" for i in range(11)] + ["0012"]))
+    assert list(done.table.index) == [*map(str, range(11)), "0012"]
+
+
 def test_a_row_without_a_patient_is_left_out_and_said_by_row(imported, sheet):
     total = pd.DataFrame([{"os": "3000", "size": "4"}]).reindex(columns=sheet.columns)
     done = imported(pd.concat([sheet, total], ignore_index=True).fillna(""))
