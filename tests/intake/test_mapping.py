@@ -1,7 +1,12 @@
+import re
+from pathlib import Path
+
 import pytest
 
+from components.cohort.schema import PREDICTORS
 from components.errors import UsageError
 from components.intake.mapping import ColumnMapping, read_mapping
+from components.intake.units import UNITS
 from components.study.vocabulary import TreatmentArm
 from tests.intake.conftest import MAPPING
 
@@ -117,3 +122,24 @@ def test_the_sheet_s_columns_that_a_mapping_needs(mapped):
         "case", "therapy", "os", "status", "sex", "size", "afp", "cancer",
     }  # fmt: skip
     assert MAPPING["predictors"].keys() == mapped().predictors.keys()
+
+
+REFERENCE = Path(__file__).parents[2] / "docs/reference/mapping.md"
+
+
+def test_the_example_of_the_reference_loads(tmp_path):
+    text = REFERENCE.read_text(encoding="utf-8")
+    path = tmp_path / "example.yaml"
+    path.write_text(text.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    mapping = read_mapping(path)
+    assert mapping.predictors["portal_vein"].levels == {"absent": ("0",), "present": ("1",)}
+    assert set(type(mapping).model_fields) - {"models"} <= set(re.findall(r"\w+", text))
+
+
+def test_the_reference_names_every_predictor_and_unit():
+    text = REFERENCE.read_text(encoding="utf-8")
+    for name in PREDICTORS:
+        assert f"`{name}`" in text
+    for units in UNITS.values():
+        for unit in units:
+            assert unit in text
