@@ -10,6 +10,7 @@ from components.errors import ArmwiseError
 from components.platform.champion import repair
 from components.platform.data_version import DataVersion
 from components.platform.history import read_history
+from components.platform.pages import describe_experiment
 from components.platform.past_runs import PROTOCOL_FILE, SOFTWARE_FILE
 from components.platform.tracking import PROCESS_TAG, Tracking
 from components.study.protocol import Protocol
@@ -52,6 +53,8 @@ def open_run(
         for said in repair(tracking, home=settings.home_path):
             display.console.print(f"    {said}")
         _close_abandoned(tracking)
+        study = plan.protocol.study
+        describe_experiment(tracking, title=study.title, arms=study.arms)
         read_history(tracking)  # a broken one is told now, not after hours of training
         run_id = _study_run(tracking, settings, plan, commit, data_md5=data.md5, name=name)
     started = datetime.now(UTC).isoformat(timespec="seconds")

@@ -50,6 +50,13 @@ def read_record(home: Path, key: str) -> RunRecord | None:
         return None
 
 
+def record_of_run(home: Path, run_id: str) -> RunRecord | None:
+    """The record of an MLflow run; None where that run has not finished, or not here."""
+    keys = [path.stem for path in record_path(home, "").parent.glob("*.json")]
+    records = (read_record(home, key) for key in keys)
+    return next((record for record in records if record and record.run_id == run_id), None)
+
+
 def write_record(home: Path, record: RunRecord) -> None:
     """Writes the record, all or nothing."""
     with written_whole(record_path(home, record.key)) as partial:

@@ -25,6 +25,7 @@ from components.platform.model_version import (
     nomogram_name,
 )
 from components.platform.package import build_wheel
+from components.platform.pages import model_description
 from components.platform.tracking import Store, Tracking
 from components.prediction.backbone_card import BackboneCard
 from components.prediction.recommender import RecommenderCard
@@ -192,7 +193,7 @@ class Registration:
         if figures:
             client.log_batch(self._run_id, metrics=figures)
         with contextlib.suppress(MlflowException):  # it is there already
-            client.create_registered_model(name)
+            client.create_registered_model(name, description=model_description(name))
         made = client.create_model_version(
             name,
             source=f"models:/{model_id}",

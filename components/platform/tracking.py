@@ -30,6 +30,9 @@ PROCESS_TAG = "armwise.process"
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 """The UI then shows runs and models first."""
 
+TRAINING_PAGES = "workflowType=machine_learning"
+"""In an address: MLflow's pages of training runs, where it would show those of language models."""
+
 METRICS_PER_CALL = 1000
 """MLflow's limit of one `log_batch` call."""
 
@@ -238,13 +241,14 @@ class Tracking(Store):
 
     def run_url(self, run_id: str) -> str:
         """The run's address on a server, or its path in the UI of an embedded store."""
-        page = f"/#/experiments/{self.experiment_id}/runs/{run_id}"
+        page = f"/#/experiments/{self.experiment_id}/runs/{run_id}?{TRAINING_PAGES}"
         return self.uri.rstrip("/") + page if _is_server(self.uri) else page
 
     def comparison_url(self, run_ids: Sequence[str]) -> str:
         """The page that compares runs, as an address on a server or a path in the UI."""
         runs = ",".join(f'"{run_id}"' for run_id in run_ids)
         page = f'/#/compare-runs?runs=[{runs}]&experiments=["{self.experiment_id}"]'
+        page += f"&{TRAINING_PAGES}"
         return self.uri.rstrip("/") + page if _is_server(self.uri) else page
 
 

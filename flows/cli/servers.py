@@ -11,6 +11,9 @@ from rich.console import Console
 from flows.cli.options import StudyDir, require_store, settings_of
 from flows.environment import prepare_environment
 
+_EXPERIMENTS = "/#/experiments?workflowType=machine_learning"
+"""MLflow's pages of training runs; those of language models are its first."""
+
 Port = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Port to listen on.")]
 
 
@@ -20,7 +23,9 @@ def ui(port: Port = None, study_dir: StudyDir = None) -> None:
     prepare_environment(settings)
     require_store(settings)
     address = f"http://{settings.host}:{settings.port}"
-    Console(highlight=False).print(f"MLflow UI at {address} (stop it with Ctrl+C)", markup=False)
+    Console(highlight=False).print(
+        f"MLflow UI at {address}{_EXPERIMENTS} (stop it with Ctrl+C)", markup=False
+    )
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     _become_mlflow(
         "ui", "--backend-store-uri", settings.mlflow_uri,

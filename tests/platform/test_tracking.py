@@ -88,7 +88,7 @@ def test_the_data_version_is_an_input_without_any_cell(tracking, run_id):
 
 
 def test_addresses_of_pages(tracking, run_id):
-    assert tracking.run_url(run_id).endswith(f"/runs/{run_id}")
+    assert f"/runs/{run_id}?" in tracking.run_url(run_id)
     assert tracking.comparison_url(["a", "b"]).startswith('/#/compare-runs?runs=["a","b"]')
 
 
