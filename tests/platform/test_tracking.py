@@ -107,7 +107,7 @@ def test_a_server_that_does_not_answer_is_named_without_its_password():
 def test_a_file_that_is_no_database_is_a_platform_error(tmp_path):
     (tmp_path / "mlflow.db").write_text("this is no database, only text\n" * 100)
 
-    with pytest.raises(PlatformError, match="expected a usable MLflow store"):
+    with pytest.raises(PlatformError, match="file is not a database"):
         Tracking(f"sqlite:///{tmp_path / 'mlflow.db'}", "hcc-demo")
 
 
