@@ -22,6 +22,7 @@ Port = Annotated[
     int | None, typer.Option("--port", min=1, max=65535, help="Port of the Prefect server.")
 ]
 
+_WIDTH = 110
 _TIME = "%Y-%m-%d %H:%M %Z"
 _NOT_OF_A_RUN = {"ARMWISE_STUDY_DIR", "ARMWISE_PROTOCOL", "ARMWISE_HOME", "ARMWISE_SCHEDULE_PORT"}
 
@@ -45,7 +46,7 @@ def deploy(
     from flows.deployments import study_deployments
     from flows.schedule import cron_schedule, make_work_pool, register, server, workers_online
 
-    schedule, times = cron_schedule(cron, timezone) if cron else (None, [])
+    schedule, times = (None, []) if cron is None else cron_schedule(cron, timezone)
     require_server(address)
     console = Console(highlight=False, soft_wrap=True)
     with server(address) as client:
@@ -94,7 +95,7 @@ def overview(context: typer.Context, study_dir: StudyDir = None, port: Port = No
 
     with server(address) as client:
         found, online = deployed(client), workers_online(client)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=_WIDTH)
     if not found:
         console.print("Nothing is deployed yet: `armwise deploy --cron '0 3 * * 1-5'`.")
         return

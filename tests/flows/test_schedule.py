@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.alone import alone
 from tests.flows.conftest import ARMWISE, armwise
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -67,13 +68,13 @@ class Scheduled:
         with sqlite3.connect(self.folder / ".armwise" / "mlflow.db") as store:
             return store.execute(query).fetchall()
 
-    def processes(self):
+    def processes(self, variable=None):
         """Processes that know this study's server: it, its worker, its runs and theirs."""
-        mark = f"PREFECT_API_URL=http://127.0.0.1:{self.port}/api".encode()
+        mark = variable or f"PREFECT_API_URL=http://127.0.0.1:{self.port}/api"
         found = []
         for path in Path("/proc").glob("[0-9]*/environ"):
             try:
-                if mark in path.read_bytes().split(b"\0"):
+                if mark.encode() in path.read_bytes().split(b"\0"):
                     found.append(path.parent.name)
             except OSError:  # it ended meanwhile, or is someone else's
                 continue
@@ -163,25 +164,21 @@ def test_a_stranger_is_not_let_in(scheduled, made_study):
     assert "another study or user" in done.stderr
 
 
-def test_a_killed_run_does_not_block_the_next(scheduled):
-    scheduled.armwise("schedule", "run", "retrain")
-    (run, *_) = eventually(lambda: scheduled.runs(state_type="RUNNING"), what="a run")
-    worker = [pid for pid in scheduled.processes() if is_run(pid, run["id"])]
-    os.kill(int(worker[0]), signal.SIGKILL)
-    eventually(lambda: scheduled.runs(id=run["id"], state_type="CRASHED"), what="the crash")
+def test_a_run_waits_its_turn_and_a_killed_one_does_not_block_the_next(scheduled):
+    with alone(scheduled.folder / ".armwise", say=print):
+        scheduled.armwise("schedule", "run", "retrain")
+        (run, *_) = eventually(lambda: scheduled.runs(state_type="RUNNING"), what="a run")
+        waits = f"Another retraining is at work in this study (process {os.getpid()}"
+        eventually(lambda: waits in scheduled.log.read_text(), what="a run that waits")
+        mark = f"PREFECT__FLOW_RUN_ID={run['id']}"
+        for pid in scheduled.processes(mark):
+            os.kill(int(pid), signal.SIGKILL)
+        eventually(lambda: scheduled.runs(id=run["id"], state_type="CRASHED"), what="the crash")
     known = {one["id"] for one in scheduled.runs(state_type="COMPLETED")}
     eventually(
         lambda: {one["id"] for one in scheduled.runs(state_type="COMPLETED")} - known,
         what="the run after the killed one",
     )
-
-
-def is_run(pid, run_id):
-    try:
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return False
-    return f"PREFECT__FLOW_RUN_ID={run_id}".encode() in environment.split(b"\0")
 
 
 def test_everything_ends_with_the_command(scheduled):
