@@ -13,7 +13,9 @@ from flows.closing import close_run
 from flows.context import StudyRun
 from flows.environment import prepare_environment
 from flows.model_chain import cohort_step, judge, model_steps
+from flows.nesting import nested_step
 from flows.opening import give_up, open_run
+from flows.plan import NESTED_STEP
 from flows.settings import Settings
 from flows.table_inputs import TableInputs, open_inputs
 from flows.table_plan import plan_of_tables
@@ -104,6 +106,8 @@ def _signature(run: StudyRun) -> None:
         tables=run.results["tables"],
         folder=run.folder("features"),
     )
+    if any(step is NESTED_STEP for step in run.plan.steps):
+        nested_step(run)
     run.run(
         "signature",
         fit_scores,
