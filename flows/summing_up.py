@@ -71,6 +71,7 @@ def _places(run: StudyRun, comparison: str | None) -> dict[str, str]:
         **{
             f"Nomogram, {arm.label}": drawn[arm.value]["svg"]["path"]
             for arm in run.protocol.study.arms
+            if arm.value in drawn
         },
         "Data Docs": run.results["validation"]["docs"],
         "MLflow run": _address(run, run.tracking.run_url(run.run_id)),
@@ -99,7 +100,9 @@ def _commands(run: StudyRun) -> dict[str, str]:
     }
     commands["Serve all arms"] = f"{own} serve {models[RECOMMENDER]}"
     for arm in run.protocol.study.arms:
-        model = models[nomogram_name(arm)]
+        model = models.get(nomogram_name(arm))
+        if model is None:
+            continue
         commands[f"Serve {arm.label}"] = f"{own} serve {model}"
         # MLflow looks for its web server on the PATH.
         path = "" if mlflow == "mlflow" else f"PATH={Path(mlflow).parent}:$PATH "

@@ -9,6 +9,7 @@ import pandas as pd
 from components.arms.metrics import evaluation_metrics
 from components.arms.records import ArmModels
 from components.cohort.dataset import Dataset
+from components.errors import FitFailed
 from components.networks.records import NetworkCard
 from components.platform.champion import champion_facts, promote
 from components.platform.model_version import ModelVersion
@@ -222,6 +223,9 @@ def _register(
 ) -> list[ModelVersion]:
     """Backbone, where there is one, nomograms and recommender, the recommender last."""
     nomograms = read_nomograms(results["nomograms"])
+    if not nomograms:
+        msg = "no arm has a nomogram, so there is nothing to register; run without publishing"
+        raise FitFailed(msg)
     backbone = _backbone(made, results, protocol, card_lineage) if "refit" in results else None
     pinned = {
         arm: made.nomogram(
