@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from components.platform.model_version import RECOMMENDER
 from components.platform.tracking import Tracking
 from components.promotion.records import ChampionFacts, Decision, Evidence
+from components.study.files import written_whole
 from components.study.results import Record
 
 
@@ -47,10 +48,8 @@ def read_judgement(
 
 def write_judgement(path: Path, judgement: Judgement) -> None:
     """Writes the judgement, all or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_suffix(".part")
-    waiting.write_text(judgement.to_json(), encoding="utf-8")
-    waiting.replace(path)
+    with written_whole(path) as partial:
+        partial.write_text(judgement.to_json(), encoding="utf-8")
 
 
 def _is_own(version: str | None, tracking: Tracking, run_id: str) -> bool:

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from components.nomogram.nomogram import Nomogram
+from components.platform.model_version import nomogram_name
+from flows.record import RunRecord
 from tests.flows.served_model import a_patient, ask, serving
+from tests.flows.tables import write_tables
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +62,12 @@ class Installation:
         """The least that a user has: nothing that leads to the clone."""
         kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
         return {**kept, "PATH": f"{self.programs}:/usr/bin:/bin"}
+
+
+def record_of(folder):
+    """What the one run in a folder left behind."""
+    (path,) = (folder / ".armwise" / "finished").glob("*.json")
+    return RunRecord.from_json(path.read_bytes())
 
 
 def uv(*arguments):
@@ -119,14 +128,20 @@ def test_a_study_of_ones_own_is_laid_out(installation, tmp_path):
     assert (tmp_path / "mine" / "armwise.toml").is_file()
 
 
+def test_tables_are_fitted(installation, tmp_path):
+    paths = write_tables(tmp_path)
+    options = [part for name, path in paths.items() for part in (f"--{name}", path)]
+    installation.run("armwise", "fit-arms", *options, "--protocol", "smoke", cwd=tmp_path)
+    assert Path(record_of(tmp_path).facts["report"]).is_file()
+    assert len(list(tmp_path.glob(".armwise/steps/nomograms-*/nomogram-*.svg"))) == 2
+
+
 def test_the_retraining_leaves_everything_and_its_models_answer(installation, study):
-    (record,) = (study / ".armwise" / "retrainings").glob("*.json")
-    facts = json.loads(record.read_text())
-    assert Path(facts["facts"]["report"]).is_file()
+    record = record_of(study)
+    assert Path(record.facts["report"]).is_file()
     (path,) = (study / ".armwise" / "steps").glob("nomograms-*/*hepatectomy.json")
     nomogram = Nomogram.from_json(path.read_bytes())
-    version = facts["versions"]["armwise-nomogram-hepatectomy"]
-    model = f"models:/armwise-nomogram-hepatectomy/{version}"
+    model = f"models:/armwise-nomogram-hepatectomy/{record.versions[nomogram_name(nomogram.arm)]}"
     with serving(
         installation.programs / "armwise",
         model,

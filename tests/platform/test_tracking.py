@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from components.errors import PlatformError
-from components.platform.tracking import Tracking
+from components.platform.tracking import PROCESS_TAG, Tracking
 
 
 def test_a_key_has_one_run_that_is_reopened_unless_finished(tracking):
@@ -115,3 +115,21 @@ def test_opening_the_store_prints_nothing(tmp_path, capfd):
     Tracking(f"sqlite:///{tmp_path / 'new' / 'mlflow.db'}", "hcc-demo")
 
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_open_runs_of_a_process_are_found_and_closed_with_all_below(tracking):
+    study = tracking.study_run("k", name="study", tags={PROCESS_TAG: "host 1 2.00"})
+    backbone = tracking.child_run(study, "k/resnet18", name="resnet18")
+    done = tracking.child_run(backbone, "k/resnet18-0", name="resnet18-0")
+    trial = tracking.child_run(backbone, "k/resnet18-1", name="resnet18-1")
+    other = tracking.study_run("other", name="other", tags={})
+    tracking.finish(done)
+    assert tracking.running_by() == {study: "host 1 2.00"}
+
+    tracking.finish_nested(study, "KILLED")
+
+    found = {run: tracking.client.get_run(run).info.status for run in (study, backbone, trial)}
+    assert set(found.values()) == {"KILLED"}
+    assert tracking.client.get_run(done).info.status == "FINISHED"
+    assert tracking.client.get_run(other).info.status == "RUNNING"
+    assert tracking.running_by() == {}
