@@ -70,8 +70,14 @@ def judge(inputs, protocol, *, workers):
     return read_nested({"nested": result}), readings
 
 
-def test_features_are_judged_by_each_path_whoever_runs_the_folds(inputs, protocol):
-    alone, readings = judge(inputs, protocol, workers=1)
+@pytest.fixture(scope="module")
+def alone(inputs, protocol):
+    """Judged in this process: the record, and what was noted of the test patients."""
+    return judge(inputs, protocol, workers=1)
+
+
+def test_features_are_judged_by_each_path_whoever_runs_the_folds(inputs, protocol, alone):
+    alone, readings = alone
     assert list(alone.paths) == ["sound", "screened"]
     assert alone.n == N
     # Rows matched by patient: by position the signal would be gone.
@@ -82,7 +88,7 @@ def test_features_are_judged_by_each_path_whoever_runs_the_folds(inputs, protoco
     assert with_processes == alone
 
 
-def test_the_order_of_the_rows_moves_no_fold(inputs, protocol, tmp_path):
+def test_the_order_of_the_rows_moves_no_fold(inputs, protocol, alone, tmp_path):
     reference = ArtifactRef.model_validate(inputs["features"]["features"]["table"])
     patients, values = read_features(reference)
     turned = write_features(
@@ -95,7 +101,7 @@ def test_the_order_of_the_rows_moves_no_fold(inputs, protocol, tmp_path):
         layer="as given",
     )
     other = {**inputs, "features": {"features": {"table": turned.model_dump()}}}
-    assert judge(other, protocol, workers=1) == judge(inputs, protocol, workers=1)
+    assert judge(other, protocol, workers=1) == alone
 
 
 def test_no_step_no_record():

@@ -1,6 +1,7 @@
 """What the report and the terminal say of a nested cross-validation."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from components.reporting.nested_figures import draw_nested
 from components.reporting.nested_section import conclusion, nested_section
 from components.reporting.nested_summary import nested_lines
 from components.reporting.style import SYNTHETIC_NOTE, svg_bytes
+from components.reporting.summary import SummaryContent, render_summary
+from components.reporting.summary_section import summary_section
 from components.signature.nested_records import (
     FoldFigures,
     FoldOutcome,
@@ -143,3 +146,22 @@ def test_terminal_has_the_honest_figure_first(worthless):
     assert order == sorted(order)
     assert "0.550 (" in text
     assert "27 of 50" in text
+
+
+def test_report_and_summary_begin_with_it(content, worthless):
+    page = summary_section(replace(content, nested=worthless))
+    assert page.blocks[0].text == conclusion(worthless)
+    summary = SummaryContent(
+        title=content.protocol.study.title,
+        data=content.data,
+        parts=content.parts,
+        arms=content.arms,
+        adaptations=(),
+        quarantined=(),
+        seconds=1.0,
+        platform_seconds=0.1,
+        nested=worthless,
+    )
+    console = Console(file=io.StringIO(), width=400)
+    console.print(render_summary(summary))
+    assert console.file.getvalue().startswith(conclusion(worthless))
