@@ -22,6 +22,7 @@ from components.arms.sample_size import sample_size
 from components.arms.separation import separations
 from components.cohort.endpoint import survival_target
 from components.cohort.schema import PREDICTORS, Variable
+from components.errors import FitFailed
 from components.study.protocol import ClinicalSection, EvaluationSection, StudySection
 from components.study.randomness import step_seed
 from components.study.results import Adaptation
@@ -43,6 +44,7 @@ class _Fitted:
     models: dict[ModelKind, CoxModel]
     ridge: dict[ModelKind, RidgeChoice]
     sample_size: dict[ModelKind, SampleSize]
+    rescued: tuple[Adaptation, ...]
 
 
 def fit_arm(
@@ -107,7 +109,7 @@ def fit_arm(
             *_notes(arm, prepared, fitted, signature),
             *(f"{arm.label}: {one.why}; {one.done}." for one in separated),
         ),
-        adaptations=(*prepared.adaptations, *separated),
+        adaptations=(*prepared.adaptations, *separated, *fitted.rescued),
         quarantined=prepared.quarantined,
     )
 
@@ -160,15 +162,19 @@ def _fit_models(
         for kind, predictors in wanted.items()
         if section.method == "ridge" and kind != ModelKind.DLRADIOMICS and predictors
     }
-    models = {
-        kind: fit_cox_model(
-            prepared.train,
-            predictors,
-            target,
-            ridge=ridge[kind].penalty if kind in ridge else 0.0,
-        )
-        for kind, predictors in wanted.items()
-    }
+    models: dict[ModelKind, CoxModel] = {}
+    rescued: list[Adaptation] = []
+    for kind, predictors in wanted.items():
+        penalty = ridge[kind].penalty if kind in ridge else 0.0
+        try:
+            models[kind] = fit_cox_model(prepared.train, predictors, target, ridge=penalty)
+        except FitFailed as error:
+            if kind in ridge or len(predictors) < 2:
+                raise
+            ridge[kind] = _choose(arm, prepared.train, predictors, _penalised(section), seed=seed)
+            penalty = ridge[kind].penalty
+            models[kind] = fit_cox_model(prepared.train, predictors, target, ridge=penalty)
+            rescued.append(_rescue(arm, kind, penalty, error))
     sizes = {
         kind: sample_size(arm, kind, prepared.train, predictors, target)
         for kind, predictors in chosen.tried.items()
@@ -177,7 +183,22 @@ def _fit_models(
     if signature is SignatureState.NULL:
         models[ModelKind.DLRADIOMICS] = fit_cox_model(prepared.train, (), target)
         models[ModelKind.COMBINED] = models[ModelKind.CLINICAL]
-    return _Fitted(models, ridge, sizes)
+    return _Fitted(models, ridge, sizes, tuple(rescued))
+
+
+def _penalised(section: ClinicalSection) -> ClinicalSection:
+    """The section with its positive penalties alone."""
+    positive = tuple(one for one in section.ridge_penalties if one > 0)
+    return section.model_copy(update={"ridge_penalties": positive})
+
+
+def _rescue(arm: TreatmentArm, kind: ModelKind, penalty: float, error: FitFailed) -> Adaptation:
+    return Adaptation(
+        step=f"models of {arm.value}",
+        asked=f"{arm.label}: the {kind.value} model without a penalty",
+        done=f"{arm.label}: the {kind.value} model with the ridge penalty {penalty:g}",
+        why=str(error),
+    )
 
 
 def _choose(

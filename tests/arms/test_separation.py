@@ -1,10 +1,14 @@
 import numpy as np
 import pytest
 
+from components.arms.choosing import ChosenArm
+from components.arms.fitting import _fit_models
+from components.arms.preparation import prepare_arm
 from components.arms.separation import separations
-from components.study.vocabulary import ModelKind
+from components.study.protocol import read_protocol
+from components.study.vocabulary import ModelKind, SignatureState
 from components.survival.design import Predictor
-from tests.arms.conftest import fit
+from tests.arms.conftest import ARM, PROTOCOLS, fit
 
 RARE = Predictor(
     name="cirrhosis", label="Cirrhosis", kind="categorical", levels=("absent", "present")
@@ -52,3 +56,18 @@ def test_a_separating_level_of_several_is_kept_finite_by_the_penalty(protocol, t
     assert models.ridge[ModelKind.CLINICAL].penalty > 0
     assert np.isfinite(clinical.coefficients[clinical.columns.index("bclc_stage=B")])
     assert any("ridge penalty" in one.done for one in models.adaptations)
+
+
+def test_a_selected_model_without_a_finite_estimate_gets_a_penalty_and_says_so(train):
+    section = read_protocol(PROTOCOLS / "paper.yaml").clinical
+    none_died = train.assign(death=train["death"].where(train["bclc_stage"] != "B", 0))
+    names = ("tumor_diameter_cm", "bclc_stage")
+    prepared = prepare_arm(ARM, none_died, none_died, names=names, signature=SignatureState.ABSENT)
+    wanted = {ModelKind.CLINICAL: prepared.clinical}
+    chosen = ChosenArm(prepared, wanted, wanted, None)
+    fitted = _fit_models(ARM, chosen, section, signature=SignatureState.ABSENT, seed=1)
+    (said,) = fitted.rescued
+    assert "without a penalty" in said.asked
+    assert "ridge penalty" in said.done
+    assert "bclc_stage=B" in said.why
+    assert fitted.models[ModelKind.CLINICAL].ridge > 0
