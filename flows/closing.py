@@ -66,6 +66,7 @@ def close_run(
         files=tuple(_files(run)),
         versions=versions,
         facts=facts,
+        steps=run.plan.keys,
     )
     write_record(run.home, record)
     return facts

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from components.study.files import written_whole
 from components.study.results import ArtifactRef, Record
@@ -13,7 +13,7 @@ class RunRecord(Record):
     """Kept as `<home>/finished/<key>.json`; written last, when all of it is there.
 
     `files` are the artifacts on this machine, `versions` the registered models by name, `facts`
-    what the closing summary shows.
+    what the closing summary shows, `steps` the key of each step by its name.
     """
 
     key: str
@@ -23,6 +23,7 @@ class RunRecord(Record):
     files: tuple[ArtifactRef, ...]
     versions: dict[str, str]
     facts: dict[str, Any]
+    steps: dict[str, str] = Field(default_factory=dict)
 
     @property
     def unchanged(self) -> str:

@@ -1,11 +1,13 @@
 """The remote that holds the versions of a study's data."""
 
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from components.errors import PlatformError
-from components.platform.data_workspace import remote_of
+from components.platform.data_version import recorded_md5
+from components.platform.data_workspace import cached_objects, remote_of
 from components.study.results import Record
 
 
@@ -40,3 +42,17 @@ def _write_and_remove(fs: Any, folder: str) -> None:
     probe = fs.join(folder, f"armwise-doctor-{uuid.uuid4().hex}")
     fs.pipe_file(probe, b"")
     fs.rm_file(probe)
+
+
+def unused_cache(study_dir: Path, kept_md5s: Collection[str]) -> list[Path]:
+    """Objects in DVC's cache of no version in use, each of which the remote holds.
+
+    In use are the version in `data.dvc` and those of `kept_md5s`.
+
+    Raises:
+        PlatformError: DVC or the remote did not do its part, or a version's list is not here.
+    """
+    recorded = recorded_md5(study_dir)
+    wanted = {*kept_md5s, *([recorded] if recorded else [])}
+    with cached_objects(study_dir, wanted) as (objects, used, remote):
+        return [path for digest, path in objects if digest not in used and remote.exists(digest)]

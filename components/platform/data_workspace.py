@@ -5,7 +5,7 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +168,29 @@ def remote_of(study_dir: Path) -> Iterator[tuple[str, dict[str, Any], Any]]:
         with _translated(f"open the remote '{name}'"):
             store = repo.cloud.get_remote_odb(name=name, hash_name="md5")
         yield str(name), dict(repo.config["remote"][name]), store
+
+
+@contextlib.contextmanager
+def cached_objects(
+    study_dir: Path, versions: Collection[str]
+) -> Iterator[tuple[list[tuple[str, Path]], set[str], Any]]:
+    """All objects of DVC's cache, the digests that some versions use, and the remote.
+
+    Raises:
+        PlatformError: The list of a version's files is not in the cache: nothing can be said.
+    """
+    from dvc_data.hashfile.hash_info import HashInfo
+    from dvc_data.hashfile.tree import Tree
+
+    with remote_of(study_dir) as (_, _, remote), _repo(study_dir) as repo:
+        cache = repo.cache.local
+        with _translated("read DVC's cache"):
+            objects = [(digest, Path(cache.oid_to_path(digest))) for digest in cache.all()]
+            used = set(versions)
+            for md5 in versions:
+                holder = cache if cache.exists(md5) else remote
+                used |= {str(d.value) for _, _, d in Tree.load(holder, HashInfo("md5", md5))}
+        yield objects, used, remote
 
 
 def initialize(study_dir: Path, *, remote: Path) -> None:

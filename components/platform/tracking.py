@@ -55,7 +55,7 @@ class Store:
         # Models are saved and loaded by MLflow's own functions, which know only the global address.
         mlflow.set_tracking_uri(tracking_uri)
         mlflow.set_registry_uri(tracking_uri)
-        with _usable(tracking_uri):
+        with usable(tracking_uri):
             self.client: Any = mlflow.MlflowClient(tracking_uri, tracking_uri)
             self.client.search_experiments(max_results=1)
 
@@ -78,7 +78,7 @@ class Tracking(Store):
     ) -> None:
         super().__init__(tracking_uri)
         self.experiment = experiment
-        with _usable(tracking_uri):
+        with usable(tracking_uri):
             self.experiment_id: str = self._experiment(artifact_root)
 
     def _experiment(self, artifact_root: Path | None) -> str:
@@ -253,7 +253,8 @@ class Tracking(Store):
 
 
 @contextlib.contextmanager
-def _usable(tracking_uri: str) -> Iterator[None]:
+def usable(tracking_uri: str) -> Iterator[None]:
+    """MLflow's errors in the block as one of ours, with the address."""
     try:
         yield
     except (MlflowException, SQLAlchemyError) as error:

@@ -13,6 +13,7 @@ from flows.cli import (
     fit_arms,
     history,
     init,
+    prune,
     retrain,
     runs,
     schedule,
@@ -31,6 +32,7 @@ _app = typer.Typer(
 _app.command("init")(init.init)
 _app.command("split")(split.split)
 _app.command("doctor")(doctor.doctor)
+_app.command("prune")(prune.prune)
 _app.command("retrain")(retrain.retrain)
 _app.command("columns")(columns.columns)
 _app.command("fit-arms")(fit_arms.fit_arms)
