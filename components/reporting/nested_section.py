@@ -37,15 +37,17 @@ def conclusion(nested: NestedSignature) -> str:
 def _verdict(name: str, path: NestedPath) -> str:
     estimate = path.honest.estimate
     if estimate.value is None or estimate.lower is None:
-        return f"By the path of `{name}` the features cannot be judged: {estimate.note}."
+        return f"By the path of profile {name} the features cannot be judged: {estimate.note}."
     figure = (
         f"honest C {estimate_text(estimate)}, {estimate.level:.0%} interval over "
         f"{path.honest.n_folds} folds"
     )
     if path.has_evident_value:
-        return f"By the path of `{name}` the features have evident value: {figure}, above 0.5."
+        return (
+            f"By the path of profile {name} the features have evident value: {figure}, above 0.5."
+        )
     return (
-        f"By the path of `{name}` the features add no evident value: {figure}; "
+        f"By the path of profile {name} the features add no evident value: {figure}; "
         "a score that orders nobody has 0.5."
     )
 
@@ -84,7 +86,7 @@ def _sd(value: float | None) -> str:
 def _figures_table(nested: NestedSignature) -> Table:
     rows: list[tuple[str, ...]] = []
     for name, path in nested.paths.items():
-        rows += [(f"Path of `{name}`: {_steps(path)}",), *figure_rows(path)]
+        rows += [(f"Path of profile {name}: {_steps(path)}",), *figure_rows(path)]
     honest = [index for index, row in enumerate(rows) if row[0] == _HONEST]
     return table(
         f"{nested.n_repeats} draws of {nested.n_folds} folds, {count_text(nested.n, 'patient')}, "
@@ -98,7 +100,7 @@ def _figures_table(nested: NestedSignature) -> Table:
 
 def _missing(nested: NestedSignature) -> list[str]:
     return [
-        f"Path of `{name}`: {count_text(count, 'fold')} without a figure: {reason}."
+        f"Path of profile {name}: {count_text(count, 'fold')} without a figure: {reason}."
         for name, path in nested.paths.items()
         for reason, count in path.honest.missing.items()
     ]
@@ -125,7 +127,7 @@ def _how_to_read(nested: NestedSignature) -> tuple[str, ...]:
 
 def _leakage(nested: NestedSignature) -> list[str]:
     leaks = [
-        f"By the path of `{name}` this alone changes C by {path.leak:+.3f}."
+        f"By the path of profile {name} this alone changes C by {path.leak:+.3f}."
         for name, path in nested.paths.items()
         if path.leak is not None
     ]

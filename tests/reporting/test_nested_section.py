@@ -74,9 +74,9 @@ def test_section_opens_with_the_conclusion(worthless):
     section = nested_section(worthless, origin=DataOrigin.REAL)
     first = section.blocks[0].text
     assert first == conclusion(worthless)
-    assert first.startswith("By the path of `paper` the features add no evident value")
+    assert first.startswith("By the path of profile paper the features add no evident value")
     assert "0.550" in first
-    assert "By the path of `sound` the features add no evident value" in first
+    assert "By the path of profile sound the features add no evident value" in first
 
 
 def test_evident_value_is_said_where_the_interval_lies_above_a_half():
@@ -108,7 +108,7 @@ def test_rule_and_leak_are_stated(worthless):
     assert "t(49)" in said
     assert "\u221a(1/50 + 1/4)" in said
     assert "10.1023/A:1024068626366" in said
-    assert "`paper` this alone changes C by +0.080" in said
+    assert "profile paper this alone changes C by +0.080" in said
     alone = " ".join(texts(nested_section(record(sound=path(0.5)), origin=DataOrigin.REAL)))
     assert "Leakage" not in alone
 
