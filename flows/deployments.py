@@ -37,6 +37,15 @@ class Deployment:
         """The flow's name: that of its function."""
         return self.entrypoint.rpartition(".")[2]
 
+    @property
+    def parameter_schema(self) -> dict[str, Any]:
+        """What the server holds parameters against; Prefect's own way to it imports the flow."""
+        properties = {
+            name: {"title": name, "type": "string", "position": position}
+            for position, name in enumerate(self.parameters)
+        }
+        return {"title": "Parameters", "type": "object", "properties": properties}
+
 
 def study_deployments(
     settings: Settings, schedule: CronSchedule | None

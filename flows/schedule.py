@@ -27,7 +27,6 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
 from prefect.server.schemas.schedules import CronSchedule as ServerCronSchedule
-from prefect.utilities.callables import parameter_schema_from_entrypoint
 from prefect.workers.process import ProcessWorker
 from pydantic import ValidationError
 
@@ -105,7 +104,6 @@ def server(address: str) -> Iterator[SyncPrefectClient]:
 
 def register(client: SyncPrefectClient, deployment: Deployment) -> str:
     """Puts a deployment on the server, in the place of one of its name; its full name."""
-    schema = parameter_schema_from_entrypoint(deployment.entrypoint)
     client.create_deployment(
         flow_id=client.create_flow_from_name(deployment.flow_name),
         name=deployment.name,
@@ -113,7 +111,7 @@ def register(client: SyncPrefectClient, deployment: Deployment) -> str:
         description=deployment.description,
         tags=[TAG],
         parameters=dict(deployment.parameters),
-        parameter_openapi_schema=schema.model_dump(exclude_unset=True),
+        parameter_openapi_schema=deployment.parameter_schema,
         enforce_parameter_schema=True,
         work_pool_name=WORK_POOL,
         job_variables=deployment.job_variables,

@@ -47,7 +47,11 @@ def test_entry_points_are_modules_and_name_flows(tmp_path):
         flow = getattr(importlib.import_module(module), name)
         assert isinstance(flow, Flow)
         assert flow.name == deployment.flow_name
-        assert set(deployment.parameters) == set(flow.parameters.properties)
+        ours, theirs = deployment.parameter_schema["properties"], flow.parameters.properties
+        assert ours.keys() == deployment.parameters.keys()
+        assert ours.keys() >= set(flow.parameters.required)
+        for name, described in ours.items():
+            assert described.items() <= theirs[name].items()
 
 
 def test_another_home_reaches_the_runs(tmp_path):
