@@ -169,7 +169,7 @@ def _fit_models(
         try:
             models[kind] = fit_cox_model(prepared.train, predictors, target, ridge=penalty)
         except FitFailed as error:
-            if kind in ridge or len(predictors) < 2:
+            if kind in ridge or len(predictors) < 2 or max(section.ridge_penalties) == 0:
                 raise
             ridge[kind] = _choose(arm, prepared.train, predictors, _penalised(section), seed=seed)
             penalty = ridge[kind].penalty
