@@ -13,7 +13,6 @@ _VIEW_TAG = f"mlflow.sharedViewState.{_VIEW}"
 """MLflow keeps a view of the runs table, shared by its address, in such a tag."""
 
 _STUDY_RUNS = "tags.`armwise.level` = 'study'"
-_METRIC_WIDTH_PX = 250
 
 
 def describe_experiment(tracking: Tracking, *, title: str, arms: Sequence[TreatmentArm]) -> None:
@@ -90,7 +89,7 @@ def _view(arms: Sequence[TreatmentArm]) -> dict[str, object]:
         "modelVersionFilter": "All Runs",
         "selectedColumns": [*figures, *params, "tags.`armwise.gate`"],
         "columnOrder": [],
-        "columnWidths": dict.fromkeys(figures, _METRIC_WIDTH_PX),
+        "columnWidths": {},
         "runsExpanded": {},
         "runsPinned": [],
         "runsHidden": [],
