@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from flows.pruning import Pruning
 
 _SHOWN = 3
+_LOG_WIDTH = 300
 
 
 def prune(
@@ -35,7 +36,8 @@ def prune(
     """Shows which caches and abandoned runs may go, asks, and clears them."""
     settings = settings_of(study_dir=study_dir)
     prepare_environment(settings)
-    console = Console(highlight=False, soft_wrap=True)
+    # A table in a log is not folded: its paths can be copied.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
     with alone(settings.home_path, say=_refuse):
         from flows.pruning import carry_out, plan_pruning
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import DataError, IntegrityError, PlatformError
+from components.platform.data_remote import unused_cache
 from components.platform.data_version import (
     file_md5s,
     init_study,
@@ -239,3 +240,16 @@ def test_an_unpacked_archive_without_git_still_resolves(study):
     settings.write_text(settings.read_text().replace("    no_scm = True\n", ""))
 
     assert resolve(study).source == "workspace"
+
+
+def test_a_remote_s_whole_copy_makes_an_older_cached_version_dispensable(study):
+    older = remote_object(study, "dataset.json")
+    (study / "data" / "dataset.json").write_text('{"name": "other"}')
+    first = recorded_md5(study)
+    resolve(study)
+
+    unused = unused_cache(study, set())
+    assert sorted(path.read_text()[:2] for path in unused if path.suffix != ".dir") == ["{}"]
+    assert unused_cache(study, {first}) == []
+    older.unlink()
+    assert [path.suffix for path in unused_cache(study, set())] == [".dir"]
