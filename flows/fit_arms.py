@@ -33,6 +33,7 @@ def fit_arms(
     protocol: str = "sound",
     study_dir: str = ".",
     publish: bool = False,  # noqa: FBT001, FBT002  a flow's parameter
+    fresh: bool = False,  # noqa: FBT001, FBT002  as above
 ) -> dict[str, Any]:
     """Signature, models and nomograms of the arms from a clinical table, and a report of them.
 
@@ -43,6 +44,7 @@ def fit_arms(
         protocol: A protocol of armwise by name, or a YAML file in the study's folder.
         study_dir: Where the home folder lies.
         publish: Whether the nomograms go to the registry and before the gate.
+        fresh: Whether every step is to be computed again, whatever is known.
 
     Returns:
         The facts of the run, the closing summary among them.
@@ -57,15 +59,16 @@ def fit_arms(
         inputs = open_inputs(Path(clinical), Path(columns), Path(features) if features else None)
         chosen = read_protocol(settings.protocol_path)
         with alone(settings.home_path, say=display.console.print):
-            return _fit(settings, chosen, inputs, publish=publish)
+            return _fit(settings, chosen, inputs, publish=publish, fresh=fresh)
 
 
 def _fit(
-    settings: Settings, protocol: Protocol, inputs: TableInputs, *, publish: bool
+    settings: Settings, protocol: Protocol, inputs: TableInputs, *, publish: bool, fresh: bool
 ) -> dict[str, Any]:
     plan = plan_of_tables(protocol, inputs, place=settings.mlflow_uri, publish=publish)
     dataset = Dataset(plan.folder(settings.home_path, "tables"))
-    run = open_run(settings, plan, inputs.version(), dataset=dataset, name="fit-arms")
+    version = inputs.version()
+    run = open_run(settings, plan, version, dataset=dataset, name="fit-arms", fresh=fresh)
     try:
         run = _tables(run, inputs)
         judge(run, images=False)

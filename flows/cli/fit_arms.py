@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from components.study.protocol import read_protocol
-from flows.cli.options import ProtocolName, StudyDir, settings_of
+from flows.cli.options import Fresh, ProtocolName, StudyDir, settings_of
 from flows.cli.running import run_flow
 from flows.environment import prepare_environment
 
@@ -27,6 +27,7 @@ def fit_arms(
         Path | None, typer.Option(help="Features of each patient (CSV, Parquet), if any.")
     ] = None,
     publish: Publish = False,  # noqa: FBT002  an option of the command line
+    fresh: Fresh = False,  # noqa: FBT002  as above
     protocol: ProtocolName = None,
     study_dir: StudyDir = None,
 ) -> None:
@@ -49,7 +50,7 @@ def fit_arms(
     base = read_protocol(settings.protocol_path)
     plan = plan_of_tables(base, inputs, place=settings.mlflow_uri, publish=publish)
     record, vanished = finished_run(settings, plan)
-    if record is not None and not vanished:
+    if record is not None and not vanished and not fresh:
         console.print(str(record.facts["summary"]), markup=False, soft_wrap=True)
         console.print(f"{record.unchanged} ({time.monotonic() - start:.1f} s)")
         return
@@ -64,6 +65,7 @@ def fit_arms(
             settings.protocol,
             str(settings.study_path),
             publish,
+            fresh,
         )
 
     run_flow("fit-arms", settings, console, load)
