@@ -17,6 +17,7 @@ from components.reporting.wording import (
     estimator_text,
     number,
     p_text,
+    significant,
 )
 from components.study.results import Estimate
 from components.study.vocabulary import Split
@@ -119,8 +120,8 @@ def coefficients_table(model: CoxModel, caption: str) -> Table:
     rows = [
         (
             labels[column],
-            number(b, 4),
-            f"{se:.4f}",
+            significant(b),
+            significant(se),
             f"{math.exp(b):.2f} "
             f"({math.exp(b - _Z_95 * se):.2f}\u00a0to\u00a0{math.exp(b + _Z_95 * se):.2f})",
         )

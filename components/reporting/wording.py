@@ -33,12 +33,18 @@ _CUT_OFF = {"c_harrell": "Harrell's C, follow-up cut off"}
 _DAYS_PER_YEAR = 365
 _DAYS_PER_MONTH = 365 / 12
 _SMALLEST_P = 0.001
+_SMALL = 0.001
 
 
 def number(value: float, digits: int = 10) -> str:
     """A number without needless zeros, with a true minus sign."""
     rounded = round(value, digits) + 0.0
     return f"{rounded:.{digits}g}".replace("-", "\u2212")
+
+
+def significant(value: float) -> str:
+    """A number to four decimals, or to two digits where it is too small for them."""
+    return number(value, 4) if value == 0 or abs(value) >= _SMALL else f"{value:.1e}"
 
 
 def days_text(days: float, *, adjective: bool = False) -> str:
