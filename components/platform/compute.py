@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
-from ray.exceptions import RayError
 
 from components.errors import PlatformError
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
+
 _ANSWER_S = 10
+_STARTS = 3
+_TOO_SLOW = "timed out during startup"
+"""Ray waits half a minute for its own node; a busy machine takes longer now and then."""
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -73,25 +77,35 @@ def _start(
 ) -> None:
     if address is not None:
         _require_answer(address)
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        if address is not None:
-            ray.init(address, **quiet)
+    for attempt in range(1, _STARTS + 1):
+        try:
+            _init(address, folder, num_cpus=num_cpus, object_store_mb=object_store_mb)
             return
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-        ray.init(
-            "local",
-            include_dashboard=False,
-            num_cpus=num_cpus,
-            object_store_memory=object_store_mb * 2**20,
-            _temp_dir=str(folder),
-            _node_ip_address="127.0.0.1",
-            **quiet,
-        )
-    except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
-        where = "on this machine" if address is None else f"at {address}"
-        msg = f"Ray did not start {where}: {error}; look into {folder}"
-        raise PlatformError(msg) from error
+        except Exception as error:  # a node that comes up too slowly is a bare Exception of Ray's
+            ray.shutdown()
+            if _TOO_SLOW in str(error) and attempt < _STARTS:
+                _log.warning("Ray came up too slowly; started again (%s)", attempt)
+                continue
+            where = "on this machine" if address is None else f"at {address}"
+            msg = f"Ray did not start {where}: {error}; look into {folder}"
+            raise PlatformError(msg) from error
+
+
+def _init(address: str | None, folder: Path, *, num_cpus: int | None, object_store_mb: int) -> None:
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is not None:
+        ray.init(address, **quiet)
+        return
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    ray.init(
+        "local",
+        include_dashboard=False,
+        num_cpus=num_cpus,
+        object_store_memory=object_store_mb * 2**20,
+        _temp_dir=str(folder),
+        _node_ip_address="127.0.0.1",
+        **quiet,
+    )
 
 
 def _require_answer(address: str) -> None:
