@@ -103,9 +103,11 @@ def end_of(study):
     models = client.search_registered_models()
     tags = {"armwise.gate", "armwise.gate_reasons", "armwise.adaptations", "armwise.backbone"}
     return {
-        "statuses": sorted(f"{run.info.run_name} {run.info.status}" for run in runs),
+        "statuses": sorted(f"{run.info.run_name.split()[0]} {run.info.status}" for run in runs),
         "metrics": {
-            run.info.run_name: {k: v for k, v in run.data.metrics.items() if "seconds" not in k}
+            run.info.run_name.split()[0]: {
+                k: v for k, v in run.data.metrics.items() if "seconds" not in k
+            }
             for run in runs
         },
         "tags": [

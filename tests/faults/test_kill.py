@@ -14,7 +14,7 @@ from flows.plan import RETRAIN_STEPS
 from flows.step_journal import done_steps
 from tests.faults.conftest import Attempt, computed, computed_again, end_of, has_done, new_study
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def servers_of(study):

@@ -15,7 +15,7 @@ from flows.record import RunRecord
 from tests.flows.served_model import a_patient, ask, serving
 from tests.flows.tables import write_tables
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 CLONE = Path(__file__).resolve().parents[2]
 UV = Path(sys.executable).with_name("uv")
