@@ -111,7 +111,8 @@ class ColumnReader:
         counts = Counter(text_of(cells.iloc[row]).strip() for row in rows)
         often = [f"'{text}' ({n} rows)" for text, n in counts.items() if n >= _SHOWN_FROM]
         shown = f" ({', '.join(often)})" if often else ""
-        remedy = f"list them under {', '.join(levels)}, or under missing"
+        aside = "other" if key == "arm" else "missing"
+        remedy = f"list them under {', '.join(levels)}, or under {aside}"
         if len(rows) == n_known:
             self.findings.refused.append(
                 f"{key}: column '{column}': none of its {n_known} cells is a value that the "

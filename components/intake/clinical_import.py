@@ -14,7 +14,7 @@ from components.intake.cells import id_of, missing_cells
 from components.intake.clinical_columns import ColumnReader
 from components.intake.clinical_notes import capped_values, tell_times, varying, wrong_unit
 from components.intake.duplicates import settle_duplicates
-from components.intake.findings import Findings
+from components.intake.findings import Findings, named
 from components.intake.mapping import ColumnMapping
 from components.intake.mapping_parts import PredictorColumn, RuleColumn
 from components.intake.spreadsheets import Sheet, read_sheet, require_columns
@@ -75,7 +75,7 @@ def _identified(sheet: Sheet, mapping: ColumnMapping) -> tuple[Sheet, list[str],
     said = Adaptation(
         step="intake",
         asked="a patient id in every row",
-        done=f"{len(rows)} rows left out (row {', '.join(map(str, rows[:5]))} of the sheet)",
+        done=f"left out: row {named(map(str, rows))} of the sheet",
         why=f"column '{mapping.patient_id.column}' is empty there",
     )
     kept = tuple(row for row, empty in zip(sheet.rows, nameless, strict=True) if not empty)

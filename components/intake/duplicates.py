@@ -26,7 +26,7 @@ def settle_duplicates(table: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     if same:
         findings.adapted(
             "one row for each patient",
-            f"{len(same)} patients with identical rows kept once ({named(same)})",
+            f"identical rows kept once (patient {named(same)})",
             "they stand in the sheet more than once",
         )
     again = table.index.duplicated(keep="first") & table.index.isin(same)

@@ -69,9 +69,7 @@ def _columns(
     for which, why in reasons:
         if which.any():
             columns = named(str(column) for column in features.columns[which])
-            findings.adapted(
-                "every column of the features", f"{int(which.sum())} left out ({columns})", why
-            )
+            findings.adapted("every column of the features", f"left out: {columns}", why)
     return np.asarray(~(gappy | constant | absurd))
 
 
@@ -103,6 +101,5 @@ def _tell_dominated(
     if which.any():
         columns = named(str(column) for column in features.columns[which])
         findings.notes.append(
-            f"features: in {int(which.sum())} columns ({columns}) one patient makes up nearly all "
-            "of the variance; they are kept."
+            f"features: of {columns} one patient makes up nearly all of the variance; kept."
         )

@@ -1,6 +1,7 @@
 """A table of features, one row a patient, as a radiomics tool or another network wrote it."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,24 @@ def import_features(path: Path, mapping: ColumnMapping) -> FeatureImport:
         adaptations=tuple(findings.adaptations),
         notes=tuple(findings.notes),
     )
+
+
+def unmatched(features: FeatureImport, patients: Collection[str]) -> tuple[str, ...]:
+    """What to tell of features whose patients the clinical sheet does not hold.
+
+    Raises:
+        CohortRejected: Not one patient stands in both.
+    """
+    strangers = features.features.index.difference(pd.Index(patients))
+    if len(strangers) == len(features.features):
+        msg = (
+            f"the features ({named(strangers)}) and the clinical sheet ({named(patients)}) share "
+            "no patient; name the id column that both hold, or write the ids alike"
+        )
+        raise CohortRejected(msg)
+    if strangers.empty:
+        return ()
+    return (f"features: patient {named(strangers)} of them is not in the clinical sheet.",)
 
 
 def _read(path: Path, form: TableFormat) -> Sheet:
@@ -165,7 +184,7 @@ def _numbers(
     if text:
         findings.adapted(
             "numbers in every column of the features",
-            f"{len(text)} columns left out ({named(text)})",
+            f"left out: {named(text)}",
             "they hold text or only count the rows",
         )
     return numbers
@@ -207,7 +226,7 @@ def _once(features: pd.DataFrame, findings: Findings) -> pd.DataFrame:
     if same:
         findings.adapted(
             "one row of features for each patient",
-            f"{len(same)} patients with identical rows kept once ({named(same)})",
+            f"identical rows kept once (patient {named(same)})",
             "they stand in the features more than once",
         )
     return features[~features.index.duplicated(keep="first")]

@@ -125,7 +125,7 @@ def _uneven(grid: pd.DataFrame, name: str, header_row: int) -> list[Adaptation]:
     shorter = [number for number, n in zip(numbers, below, strict=True) if 0 < n < expected]
     if not shorter:
         return []
-    done = f"{len(shorter)} rows filled up with empty cells (row {named(map(str, shorter))})"
+    done = f"filled up with empty cells (row {named(map(str, shorter))})"
     why = "they have fewer fields; a line break within a cell would look like this"
     asked = f"in {name} as many fields in every row as in the header"
     return [Adaptation(step="intake", asked=asked, done=done, why=why)]

@@ -9,7 +9,7 @@ from components.cohort.dataset import Dataset, DatasetCard
 from components.cohort.splitting import first_split
 from components.errors import CohortRejected
 from components.intake.clinical_import import ClinicalImport, import_clinical
-from components.intake.feature_import import FeatureImport, import_features
+from components.intake.feature_import import FeatureImport, import_features, unmatched
 from components.study.protocol import Protocol
 from components.study.results import Adaptation, ArtifactRef
 from components.study.vocabulary import TreatmentArm
@@ -25,12 +25,14 @@ def import_tables(
     """The dataset that the tables make, and what was substituted, set aside or seen on the way.
 
     Raises:
-        CohortRejected: A table as a whole cannot be used, or no arm of the protocol has a patient.
+        CohortRejected: A table as a whole cannot be used, no arm of the protocol has a patient, or
+            the two tables share none.
     """
     del step, key
     with current_display().step("Tables") as progress:
         clinical = import_clinical(inputs.clinical, inputs.mapping)
         features = import_features(inputs.features, inputs.mapping) if inputs.features else None
+        strangers = unmatched(features, clinical.table.index) if features is not None else ()
         arms = _arms_present(clinical, protocol)
         dataset = Dataset(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +57,7 @@ def import_tables(
                 *_departures(clinical, protocol, arms),
             )
         ],
-        "notes": [note for each in imports for note in each.notes],
+        "notes": [*(note for each in imports for note in each.notes), *strangers],
         **(_write_features(features, folder) if features is not None else {}),
     }
 

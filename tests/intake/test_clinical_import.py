@@ -77,7 +77,7 @@ def test_a_column_none_of_whose_cells_is_listed_refuses_the_table(imported, shee
 def test_a_patient_twice_with_the_same_row_is_kept_once(imported, sheet):
     done = imported(pd.concat([sheet, sheet.iloc[[2]]], ignore_index=True))
     assert list(done.table.index) == list(sheet["case"])
-    assert "1 patients with identical rows kept once (P02)" in done.adaptations[0].done
+    assert "identical rows kept once (patient P02)" in done.adaptations[0].done
     assert not done.quarantined
 
 

