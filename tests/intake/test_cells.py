@@ -3,7 +3,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.intake.cells import (
@@ -22,6 +22,7 @@ from components.intake.cells import (
 finite = st.floats(allow_nan=False, allow_infinity=False, width=32).map(float)
 
 
+@settings(deadline=None)
 @given(finite)
 def test_a_number_written_down_is_read_again_with_either_decimal_sign(value):
     assert read_number(repr(value), ".") == (value, False, "")
@@ -29,11 +30,13 @@ def test_a_number_written_down_is_read_again_with_either_decimal_sign(value):
     assert read_number(value, ",") == (value, False, "")
 
 
+@settings(deadline=None)
 @given(finite.filter(lambda value: value >= 0), st.sampled_from(["<", ">", "<=", "≤ ", "＜"]))
 def test_a_limit_is_read_as_the_limit_and_marked(value, sign):
     assert read_number(f"{sign}{value!r}", ".") == (value, True, "")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=12))
 def test_any_text_is_a_number_or_has_a_fault_and_never_raises(text):
     value, _, fault = read_number(text, ".")

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.cohort.schema import PREDICTORS
@@ -25,6 +25,7 @@ def test_every_typical_median_lies_among_the_measurable_values():
             assert variable.lower <= lower < upper <= variable.upper
 
 
+@settings(deadline=None)
 @given(st.sampled_from([(n, u) for n, units in UNITS.items() for u in units]), st.data())
 def test_a_value_goes_to_armwise_s_unit_and_back(pair, data):
     name, unit = pair
