@@ -63,21 +63,25 @@ def import_features(path: Path, mapping: ColumnMapping) -> FeatureImport:
 
 
 def unmatched(features: FeatureImport, patients: Collection[str]) -> tuple[str, ...]:
-    """What to tell of features whose patients the clinical sheet does not hold.
+    """What to tell of patients in one of the two tables alone: the sheet, the features.
 
     Raises:
         CohortRejected: Not one patient stands in both.
     """
-    strangers = features.features.index.difference(pd.Index(patients))
+    everyone = pd.Index(patients).unique()
+    strangers = features.features.index.difference(everyone)
     if len(strangers) == len(features.features):
         msg = (
             f"the features ({named(strangers)}) and the clinical sheet ({named(patients)}) share "
             "no patient; name the id column that both hold, or write the ids alike"
         )
         raise CohortRejected(msg)
-    if strangers.empty:
-        return ()
-    return (f"features: patient {named(strangers)} of them is not in the clinical sheet.",)
+    told = []
+    if without := len(everyone.difference(features.features.index)):
+        told.append(f"features: {without} of the {len(everyone)} patients of the sheet have none.")
+    if not strangers.empty:
+        told.append(f"features: patient {named(strangers)} of them is not in the clinical sheet.")
+    return tuple(told)
 
 
 def _read(path: Path, form: TableFormat) -> Sheet:

@@ -99,8 +99,8 @@ def _departures(
         Adaptation(
             step="tables",
             asked=f"the arm {arm.label}",
-            done="the run goes on without it",
-            why="the table has no patient in it: the arm is empty",
+            done=f"the run goes on without the arm {arm.label}",
+            why="it is empty: the table has no patient in it",
         )
         for arm in protocol.study.arms
         if arm not in arms
