@@ -52,10 +52,11 @@ def prepare_arm(
     _check_columns(names, columns, (train, test), codebook)
     train, train_said = _complete(arm, train, columns, split="training")
     test, test_said = _complete(arm, test, columns, split="test")
-    predictors, notes = _predictors(arm, train, [codebook[name] for name in names])
+    varying, constant = _varying(arm, train, [codebook[name] for name in names])
+    predictors, notes = _predictors(arm, train, varying)
     predictors, separated = _without_separating(arm, train, predictors)
     test, quarantined = _known_levels(test, predictors)
-    said = (*train_said, *test_said, *separated)
+    said = (*train_said, *test_said, *constant, *separated)
     return PreparedArm(
         train=train,
         test=test,
@@ -112,21 +113,39 @@ def _complete(
     return table[~incomplete], [said]
 
 
+def _varying(
+    arm: TreatmentArm, train: pd.DataFrame, variables: Sequence[Variable]
+) -> tuple[list[Variable], list[Adaptation]]:
+    """The variables that vary in training; the others are left out, and that is said."""
+    kept = [one for one in variables if train[one.name].nunique() > 1]
+    said = [
+        _left_out(arm, one.label, f"column '{one.name}' is the same in all training patients")
+        for one in variables
+        if one not in kept
+    ]
+    return kept, said
+
+
+def _left_out(arm: TreatmentArm, label: str, why: str) -> Adaptation:
+    return Adaptation(
+        step=f"models of {arm.value}",
+        asked=f"{arm.label}: the predictor {label}",
+        done=f"{label} left out",
+        why=why,
+    )
+
+
 def _predictors(
     arm: TreatmentArm, train: pd.DataFrame, variables: Sequence[Variable]
 ) -> tuple[tuple[Predictor, ...], list[str]]:
-    """Predictors of the variables that vary in training, and notes on what does not."""
-    predictors: list[Predictor] = []
+    """Predictors of the variables, and notes on levels that no training patient has."""
     notes: list[str] = []
-    for variable in variables:
-        if train[variable.name].nunique() < 2:
-            notes.append(
-                f"{arm.label}: {variable.label} is the same in all training patients and left out."
-            )
-        elif variable.kind == "categorical":
-            predictors.append(_categorical(arm, train, variable, notes))
-        else:
-            predictors.append(_continuous(train, variable))
+    predictors = [
+        _categorical(arm, train, variable, notes)
+        if variable.kind == "categorical"
+        else _continuous(train, variable)
+        for variable in variables
+    ]
     return tuple(predictors), notes
 
 
@@ -140,15 +159,7 @@ def _without_separating(
     """
     two_level = [one for one in predictors if len(one.levels) == 2]
     found = {one.predictor: one for one in separations(train, two_level)}
-    said = [
-        Adaptation(
-            step=f"models of {arm.value}",
-            asked=f"{arm.label}: the predictor {one.label}",
-            done=f"{one.label} left out",
-            why=one.sentence,
-        )
-        for one in found.values()
-    ]
+    said = [_left_out(arm, one.label, one.sentence) for one in found.values()]
     return tuple(one for one in predictors if one.name not in found), said
 
 

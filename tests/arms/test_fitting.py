@@ -177,7 +177,9 @@ def test_a_clinical_set_that_does_not_vary_leaves_a_null_model(protocol, train, 
     )
     assert models.models[CLINICAL].predictors == ()
     assert models.models[COMBINED].columns == ("dl_signature",)
-    assert "Cirrhosis is the same in all training patients" in " ".join(models.notes)
+    said = " ".join(models.notes)
+    assert "Cirrhosis left out, column 'cirrhosis' is the same in all training patients" in said
+    assert any(one.done == "Cirrhosis left out" for one in models.adaptations)
     assert {one.group for g in models.risk_groups for one in g.curves.values()} == set(RiskGroup)
 
 

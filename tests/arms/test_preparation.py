@@ -50,7 +50,10 @@ def test_the_next_level_becomes_the_reference_where_the_first_is_absent(train, t
 def test_a_constant_column_is_left_out_and_said(train, test):
     prepared = prepare(train.assign(tumor_diameter_cm=5.0), test)
     assert "tumor_diameter_cm" not in [one.name for one in prepared.clinical]
-    assert any("Tumor diameter is the same in all" in note for note in prepared.notes)
+    (said,) = prepared.adaptations
+    assert said.done == "Tumor diameter left out"
+    assert "column 'tumor_diameter_cm' is the same in all training patients" in said.why
+    assert any(said.why in note for note in prepared.notes)
 
 
 def test_a_test_patient_with_an_unknown_level_is_quarantined_not_scored(protocol, train, test):
