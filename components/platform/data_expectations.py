@@ -54,7 +54,7 @@ def _exists(column: str) -> Rule:
 
 
 def _endpoint_rules(arms: Sequence[str]) -> list[Rule]:
-    named = " nor ".join(arms) if len(arms) < 3 else ", ".join(arms)
+    expected = f"neither {' nor '.join(arms)}" if len(arms) == 2 else f"none of {', '.join(arms)}"
     return [
         Rule(
             "ExpectColumnValuesToBeUnique",
@@ -64,7 +64,7 @@ def _endpoint_rules(arms: Sequence[str]) -> list[Rule]:
         Rule(
             "ExpectColumnValuesToBeInSet",
             {"column": "arm", "value_set": list(arms)},
-            f"column 'arm': neither {named}",
+            f"column 'arm': {expected}",
         ),
         Rule(
             "ExpectColumnValuesToBeBetween",

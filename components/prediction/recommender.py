@@ -1,4 +1,4 @@
-"""Both arms' prognosis for one patient, from the exact models that a recommender pins."""
+"""Each arm's prognosis for one patient, from the exact models that a recommender pins."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -71,7 +71,7 @@ def recommend(
     *,
     dl_probability: float | None = None,
 ) -> Recommendation:
-    """Both arms' prognosis of one patient.
+    """Each arm's prognosis of one patient.
 
     Args:
         nomograms: One of each arm.

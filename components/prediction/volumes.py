@@ -105,7 +105,7 @@ def predict_volumes(
     portal_venous: bytes,
     roi: bytes,
 ) -> Recommendation:
-    """Both arms' prognosis from a patient's images and clinical row.
+    """Each arm's prognosis from a patient's images and clinical row.
 
     Raises:
         PredictionError: As `read_volumes` and `recommend`.

@@ -9,6 +9,7 @@ from components.reporting.content import ReportContent
 from components.reporting.deviation_notes import notes_beside
 from components.reporting.forest import draw_forest
 from components.reporting.model_tables import (
+    c_index_table,
     coefficients_table,
     cutoff_text,
     differences_table,
@@ -91,13 +92,22 @@ def arms_section(content: ReportContent) -> Section:
             "filled: test.",
             alt="Forest plot of the C-index of the models; its numbers stand in the summary",
         ),
-        *notes_beside(content, "discrimination"),
+        *_truncated(content),
         Rows(sample_size_table(content.arms)),
         *notes_beside(content, "predictors"),
     ]
     for models in content.arms:
         blocks += _arm_blocks(models, content)
     return Section("arms", "Performance by arm", tuple(blocks))
+
+
+def _truncated(content: ReportContent) -> list[Block]:
+    """Harrell's C of cut-off follow-up, where the protocol asks for it, and what to think of it."""
+    days = content.protocol.evaluation.truncated_c_days
+    if days is None:
+        return []
+    figures = Rows(c_index_table(content.arms, f"c_harrell_{days}d"))
+    return [figures, *notes_beside(content, "discrimination")]
 
 
 def _arm_blocks(models: ArmModels, content: ReportContent) -> list[Block]:

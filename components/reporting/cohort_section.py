@@ -27,6 +27,7 @@ def cohort_section(content: ReportContent) -> Section:
             alt=f"Flow diagram that ends with {n} patients, {deaths} of whom died",
         ),
         Rows(eligibility_table(content.eligibility)),
+        *notes_beside(content, "eligibility"),
         _folded_patients(content),
         Heading("Baseline"),
         *(Rows(table_one(one)) for one in content.baseline),

@@ -13,7 +13,14 @@ from components.reporting.wording import count_text
 from components.study.protocol import Protocol
 
 Place = Literal[
-    "baseline", "label", "backbones", "signature", "predictors", "discrimination", "risk groups"
+    "eligibility",
+    "baseline",
+    "label",
+    "backbones",
+    "signature",
+    "predictors",
+    "discrimination",
+    "risk groups",
 ]
 
 
@@ -42,6 +49,13 @@ class Departure:
 
 
 _DEPARTURES = (
+    Departure(
+        place="eligibility",
+        applies=lambda protocol: protocol.eligibility.require_complete_clinical_data,
+        option="eligibility.require_complete_clinical_data: true",
+        done="Patients with any empty clinical cell are excluded, which changes who is studied",
+        sound="only who cannot be analyzed is left out, model by model, and counted",
+    ),
     Departure(
         place="baseline",
         applies=lambda protocol: protocol.cohort.small_counts == "pearson",

@@ -217,3 +217,10 @@ def test_records_are_json_and_back():
     assert Decision.from_json(decision.to_json()) == decision
     assert Evidence.from_json(evidence().to_json()) == evidence()
     assert ChampionFacts.from_json(CHAMPION.to_json()) == CHAMPION
+
+
+def test_models_whose_test_patients_took_part_in_a_choice_are_refused():
+    why = "the test patients chose the backbone"
+    decision = decide(evidence(not_independent=why, champion_version=None), SECTION, None)
+    assert decision.verdict == "refused"
+    assert why in decision.reasons

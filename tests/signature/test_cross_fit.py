@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.errors import UsageError
-from components.signature.cross_fit import cross_fit, decide_null
+from components.signature.cross_fit import cross_fit, decide_null, in_sample
 from components.signature.report import report_signature
 from components.signature.signature import fit_signature
 
@@ -110,3 +110,24 @@ def test_report_of_a_null_signature_has_no_ratio(run, cohort, deployed):
     assert not report.sd_ratio_warns
     assert report.fold_selected == (0, 0, 0)
     assert report.c_cross_fitted["tace"].value == 0.5
+
+
+def test_in_sample_scores_are_the_deployed_signature_of_its_own_patients(cohort, section):
+    features = cohort.tables[0]
+    deployed = fit_signature(
+        features,
+        cohort.target,
+        cohort.arms,
+        section=section(),
+        network_id="n",
+        rng=np.random.default_rng(0),
+    )
+    seen = in_sample(deployed, features)
+    assert np.array_equal(seen.scores, deployed.apply(features))
+    report = report_signature(
+        deployed, seen, cohort.target, cohort.arms, deployed_unseen=seen.scores
+    )
+    assert report.c_cross_fitted == {}
+    assert set(report.c_in_sample) == {"hepatectomy", "tace"}
+    assert report.fold_selected == ()
+    assert not report.is_null

@@ -117,3 +117,27 @@ def test_indicators_leave_out_one_arm():
     arms = np.array(["tace", "ablation", "hepatectomy", "tace"])
     np.testing.assert_array_equal(arm_indicators(arms), [[0, 1], [0, 0], [1, 0], [0, 1]])
     assert arm_indicators(np.array(["tace", "tace"])).shape == (2, 0)
+
+
+def test_without_strata_features_that_only_tell_the_arm_are_selected(cohort, section):
+    """The arm decides about survival here; within an arm these features tell nothing."""
+    rng = np.random.default_rng(12)
+    is_tace = cohort.arms == "tace"
+    features = is_tace[:, None] + rng.normal(size=(is_tace.size, 6))
+    target = SurvivalTarget.of(
+        np.ceil(rng.exponential(np.where(is_tace, 200, 1500))), np.ones(is_tace.size)
+    )
+
+    def n_selected(strata):
+        signature = fit_signature(
+            features,
+            target,
+            cohort.arms,
+            section=section(strata=strata, screen_p_value=0.01),
+            network_id="n",
+            rng=np.random.default_rng(0),
+        )
+        return signature.n_after_screen, len(signature.feature_indices)
+
+    assert min(n_selected("none")) >= 4
+    assert n_selected("arm")[0] <= 1
