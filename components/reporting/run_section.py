@@ -17,7 +17,7 @@ _LIMITS = (
     "One cohort, split within itself: no external validation.",
     "Training figures are apparent and too good; no optimism-corrected figure stands beside them "
     "yet.",
-    "Each nomogram gives the prognosis after one first treatment. The two are not a comparison of "
+    "Each nomogram gives the prognosis after one first treatment. They are not a comparison of "
     "the treatments: who got which was not decided by chance.",
     "Later treatments are not modeled; survival is as it happened after the first one.",
     "Subgroups (sex, age, center, scanner) are not assessed.",
