@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from components.study.protocol import Protocol
-from flows.doctor.finding import Finding, at_least, judged
+from flows.doctor.finding import Finding, Status, at_least, judged
 from flows.doctor.needs import GIB, Needs
 from flows.settings import Settings
 
@@ -55,9 +55,9 @@ _SHM_ADVICE = "Ray then uses the disk, which is slower; in a container give --sh
 def _python() -> Finding:
     wanted = importlib.metadata.metadata("armwise")["Requires-Python"]
     version = platform.python_version()
-    status = "ok" if SpecifierSet(wanted).contains(version) else "missing"
+    status: Status = "ok" if SpecifierSet(wanted).contains(version) else "missing"
     advice = "make the environment with that Python"
-    return judged("Python", status, expected=wanted, found=version, advice=advice)  # type: ignore[arg-type]
+    return judged("Python", status, expected=wanted, found=version, advice=advice)
 
 
 def _libraries() -> Finding:
@@ -147,11 +147,11 @@ def _cores(settings: Settings, protocol: Protocol) -> Finding:
     there = len(os.sched_getaffinity(0))
     used = settings.cpus or there
     advice = "no trial could ever begin: lower search.cpus_per_trial and threads_per_trial"
-    status = "missing" if used < wanted else "warning" if used > there else "ok"
+    status: Status = "missing" if used < wanted else "warning" if used > there else "ok"
     if status == "warning":
         advice = f"ARMWISE_CPUS is above the {there} cores that there are"
     return judged(
-        "cores", status, expected=f"at least {wanted:g}, for one trial", found=str(used),  # type: ignore[arg-type]
+        "cores", status, expected=f"at least {wanted:g}, for one trial", found=str(used),
         advice=advice,
     )  # fmt: skip
 
@@ -169,9 +169,9 @@ def _gpu() -> Finding:
     driver = _driver()
     oldest = _DRIVERS.get(int(built.split(".")[0]), (0, 0))
     found = f"driver {'.'.join(map(str, driver)) if driver else 'unknown'}, torch for CUDA {built}"
-    status = "ok" if driver and driver >= oldest else "warning"
+    status: Status = "ok" if driver and driver >= oldest else "warning"
     return judged(
-        "GPU", status, expected=f"driver {oldest[0]}.{oldest[1]} or later", found=found,  # type: ignore[arg-type]
+        "GPU", status, expected=f"driver {oldest[0]}.{oldest[1]} or later", found=found,
         advice="update NVIDIA's driver; until then networks train on the CPU",
     )  # fmt: skip
 
