@@ -19,8 +19,10 @@ class Remote(Record):
     is_verified: bool
 
 
-def probe_remote(study_dir: Path) -> Remote:
+def probe_remote(study_dir: Path, *, home: Path) -> Remote:
     """The default remote, once a small file could be written there and removed again.
+
+    A remote inside `home` is the embedded one: where it is missing, the first push makes it.
 
     Raises:
         PlatformError: There is none, it does not answer, or it cannot be written.
@@ -28,12 +30,17 @@ def probe_remote(study_dir: Path) -> Remote:
     with remote_of(study_dir) as (name, settings, store):
         url = str(settings["url"])
         try:
-            _write_and_remove(store.fs, url)
+            if not _is_made_later(url, home):
+                _write_and_remove(store.fs, url)
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             msg = f"{url} cannot be written: {reason}"
             raise PlatformError(msg) from error
         return Remote(name=name, url=url, is_verified=bool(settings.get("verify", False)))
+
+
+def _is_made_later(url: str, home: Path) -> bool:
+    return Path(url).is_relative_to(home) and not Path(url).exists()
 
 
 def _write_and_remove(fs: Any, folder: str) -> None:

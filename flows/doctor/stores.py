@@ -30,7 +30,7 @@ def _remote(settings: Settings) -> Finding:
             advice="lay out a study with `armwise init DIR`, or name it with --study-dir",
         )  # fmt: skip
     try:
-        remote = probe_remote(settings.study_path)
+        remote = probe_remote(settings.study_path, home=settings.home_path)
     except ArmwiseError as error:
         return judged(
             "DVC remote", "missing", expected=expected, found=str(error),

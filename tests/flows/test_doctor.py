@@ -90,8 +90,9 @@ def test_a_port_that_is_taken_is_a_warning_with_its_holder(study):
 
 
 def test_remotes_that_are_gone_read_only_or_unverified(study):
+    elsewhere = study.parent / "elsewhere"
     (study / ".armwise" / "dvc-remote").rmdir()
-    assert findings(study)["DVC remote"].status == "missing"
+    assert findings(study, home=elsewhere)["DVC remote"].status == "missing"
     assert not (study / ".armwise" / "dvc-remote").exists()
     (study / ".armwise" / "dvc-remote").mkdir()
     config = study / ".dvc" / "config"
@@ -136,3 +137,8 @@ def test_a_registration_under_way_and_newcomers_without_a_key(study, monkeypatch
     found = findings(study)["study key"]
     assert found.status == "ok"
     assert "hush" not in repr(found)
+
+
+def test_an_embedded_remote_that_the_first_push_will_make_is_no_fault(study):
+    (study / ".armwise" / "dvc-remote").rmdir()
+    assert findings(study)["DVC remote"].status == "ok"
