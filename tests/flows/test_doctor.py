@@ -23,12 +23,9 @@ def study(made_study, tmp_path):
     """A study with data as `armwise demo` leaves it, with an empty remote."""
     folder = tmp_path / "study"
     folder.mkdir()
-    for name in (".dvc", "data.dvc", "data"):
-        source = made_study / name
-        if source.is_file():
-            shutil.copy(source, folder / name)
-        else:
-            shutil.copytree(source, folder / name, copy_function=os.link)
+    shutil.copy(made_study / "data.dvc", folder)
+    shutil.copytree(made_study / ".dvc", folder / ".dvc")
+    shutil.copytree(made_study / "data", folder / "data", copy_function=os.link)
     (folder / ".armwise" / "dvc-remote").mkdir(parents=True)
     return folder
 
