@@ -164,6 +164,7 @@ def test_a_stranger_is_not_let_in(scheduled, made_study):
     assert "another study or user" in done.stderr
 
 
+@pytest.mark.campaign
 def test_a_run_waits_its_turn_and_a_killed_one_does_not_block_the_next(scheduled):
     with alone(scheduled.folder / ".armwise", say=print):
         scheduled.armwise("schedule", "run", "retrain")
