@@ -14,6 +14,7 @@ ASK = """
 import json, sys
 import mlflow, pandas as pd
 mlflow.set_tracking_uri(sys.argv[1])
+mlflow.set_registry_uri(sys.argv[1])
 model = mlflow.pyfunc.load_model("models:/armwise-recommender/1")
 row = {"bclc_stage": "B", "cirrhosis": "present", "albi_grade": "2", "tumor_location": "right",
        "tumor_diameter_cm": 6.0, "dl_signature": 0.3}

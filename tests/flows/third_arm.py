@@ -56,7 +56,9 @@ def write_protocol(path: Path) -> None:
 
 def run_python(*arguments, house: Path, study: Path):
     """Python with the copied packages before the installed ones, in the study's folder."""
-    environment = {name: value for name, value in os.environ.items() if name[:7] != "PREFECT"}
+    # MLflow writes the registry that a test in this process has used into its environment.
+    own = ("PREFECT", "MLFLOW", "_MLFLOW")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=study,
