@@ -67,7 +67,7 @@ def _fit(
 ) -> dict[str, Any]:
     plan = plan_of_tables(protocol, inputs, place=settings.mlflow_uri, publish=publish)
     dataset = Dataset(plan.folder(settings.home_path, "tables"))
-    version = inputs.version()
+    version = inputs.version
     run = open_run(settings, plan, version, dataset=dataset, name="fit-arms", fresh=fresh)
     try:
         run = _tables(run, inputs)

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from components.errors import UsageError
@@ -28,8 +29,9 @@ class TableInputs:
             path for path in (self.clinical, self.columns, self.features, ids) if path is not None
         )
 
+    @cached_property
     def version(self) -> DataVersion:
-        """The version of the tables, by their content alone."""
+        """The version of the tables, by their content alone; they are read for it once."""
         digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in self.files]
         return DataVersion(
             md5=hashlib.md5("".join(digests).encode(), usedforsecurity=False).hexdigest(),

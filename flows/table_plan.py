@@ -23,7 +23,7 @@ def plan_of_tables(protocol: Protocol, inputs: TableInputs, *, place: str, publi
         nested=chosen.evaluation.nested is not None,
         publish=publish,
     )
-    return make_plan(chosen, inputs.version().md5, place=place, steps=steps)
+    return make_plan(chosen, inputs.version.md5, place=place, steps=steps)
 
 
 def table_steps(*, features: bool, nested: bool, publish: bool) -> tuple[Step, ...]:
