@@ -18,7 +18,7 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent.parent
 _FOLLOWED = "components"
 _NUMERIC_LIBRARIES = (
-    "lifelines", "numpy", "pandas", "ray", "scikit-learn", "scikit-survival", "scipy",
+    "lifelines", "numba", "numpy", "pandas", "ray", "scikit-learn", "scikit-survival", "scipy",
     "simpleitk", "torch", "torchvision",
 )  # fmt: skip
 
@@ -85,7 +85,11 @@ def _file_of(module: str) -> Path | None:
 
 
 def _package_data(folder: Path) -> list[Path]:
-    """Templates and the like beside a module, other packages left out."""
-    inner = [entry for entry in folder.iterdir() if not (entry / "__init__.py").exists()]
+    """Templates and the like beside a module; other packages and compiled code left out."""
+    inner = [
+        entry
+        for entry in folder.iterdir()
+        if entry.name != "__pycache__" and not (entry / "__init__.py").exists()
+    ]
     files = [path for entry in inner for path in (entry, *entry.rglob("*"))]
     return [path for path in files if path.is_file() and path.suffix not in {".py", ".pyc"}]

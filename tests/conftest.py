@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,15 @@ from components.survival.target import SurvivalTarget
 from tests.flows.conftest import armwise
 
 _MAY_SKIP_IN_CI = {"realdata", "gpu", "root"}
+
+
+def pytest_addoption(parser):
+    """`--reference DIR`: hold the statistics against the numbers of another folder from R."""
+    parser.addoption(
+        "--reference",
+        default=str(Path(__file__).parent / "reference"),
+        help="folder with inputs/ and values/ as tests/reference has them",
+    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,10 +14,18 @@ from pydantic import ValidationError, model_validator
 from components.errors import UsageError
 from components.study.protocol.backbone import BackboneSection
 from components.study.protocol.base import Section
-from components.study.protocol.clinical import ClinicalSection, TwoStepSelection
+from components.study.protocol.clinical import (
+    ClinicalSection,
+    ImputationSection,
+    TwoStepSelection,
+)
 from components.study.protocol.cohort import CohortSection
 from components.study.protocol.eligibility import EligibilitySection
-from components.study.protocol.evaluation import EvaluationSection, NestedSection
+from components.study.protocol.evaluation import (
+    BaselinesSection,
+    EvaluationSection,
+    NestedSection,
+)
 from components.study.protocol.imaging import ImagingSection
 from components.study.protocol.label import LabelSection
 from components.study.protocol.nomogram import NomogramSection
@@ -30,11 +38,13 @@ from components.study.protocol.study import StudySection
 
 __all__ = [
     "BackboneSection",
+    "BaselinesSection",
     "ClinicalSection",
     "CohortSection",
     "EligibilitySection",
     "EvaluationSection",
     "ImagingSection",
+    "ImputationSection",
     "LabelSection",
     "NestedSection",
     "NomogramSection",

@@ -21,25 +21,38 @@ class TwoStepSelection(Section):
     )
 
 
+class ImputationSection(Section):
+    """Multiple imputation of missing predictors, fitted on training patients."""
+
+    imputations: int = Field(ge=2, le=200, description="Completed tables; models are pooled.")
+    iterations: int = Field(ge=1, le=100, description="Rounds of chained equations in each.")
+
+
 class ClinicalSection(Section):
-    """The predictors, and whether they are penalised (ridge) or selected (two_step)."""
+    """The predictors, and whether they are penalised (ridge) or selected."""
 
     predictors: dict[TreatmentArm, Predictors] = Field(
-        description="ridge: the set written down beforehand; two_step: the candidates."
+        description="ridge: the set written down beforehand; otherwise the candidates."
     )
-    method: Literal["ridge", "two_step"]
+    method: Literal["ridge", "two_step", "backward_aic"]
     ridge_penalties: Annotated[tuple[Penalty, ...], AfterValidator(ascending)] = Field(
         min_length=1, description="Tried by cross-validated partial likelihood; 0 is unpenalised."
     )
     cv_folds: Folds
-    two_step: TwoStepSelection | None = Field(description="null where the method is ridge.")
+    two_step: TwoStepSelection | None = Field(description="null unless the method is two_step.")
+    splines: dict[str, Annotated[int, Field(ge=3, le=7)]] = Field(
+        default={}, description="Knots of restricted cubic splines, by continuous predictor."
+    )
+    imputation: ImputationSection | None = Field(
+        default=None, description="null: patients with missing predictors are left out."
+    )
 
     @model_validator(mode="after")
     def _method_has_its_settings(self) -> "ClinicalSection":
         if (self.method == "two_step") != (self.two_step is not None):
             came = "null" if self.two_step is None else "settings"
             msg = (
-                "clinical.two_step: expected settings with method two_step, null with ridge; came "
+                "clinical.two_step: expected settings with method two_step, null otherwise; came "
                 f"{came} with {self.method}"
             )
             raise ValueError(msg)

@@ -1,10 +1,10 @@
 """Protocol section `evaluation`: how good the models are."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from components.study.protocol.base import Days, Section
+from components.study.protocol.base import Days, Section, Share, ordered, unique
 
 
 class NestedSection(Section):
@@ -14,8 +14,19 @@ class NestedSection(Section):
     repeats: int = Field(ge=1, le=100, description="Draws of the outer folds.")
 
 
+class BaselinesSection(Section):
+    """What the models are compared with, fitted on the same patients."""
+
+    stage: Annotated[tuple[str, ...], AfterValidator(unique), Field(min_length=1)] = Field(
+        description="The columns of the stage-only model."
+    )
+    label_regression: bool = Field(
+        description="Logistic regression of the risk label beside the Cox models."
+    )
+
+
 class EvaluationSection(Section):
-    """Confidence level, the horizon rule, the risk groups' cut-off, nested cross-validation."""
+    """Confidence level, the horizon rule, the cut-off, and what is judged beside the models."""
 
     confidence_level: float = Field(gt=0.5, lt=1)
     minimum_events_before: int = Field(ge=1, le=10_000)
@@ -28,4 +39,22 @@ class EvaluationSection(Section):
     )
     nested: NestedSection | None = Field(
         default=None, description="Where a study brings its features; null: not computed."
+    )
+    optimism_resamples: int | None = Field(
+        default=None,
+        ge=20,
+        le=10_000,
+        description="Bootstrap resamples of signature and Cox models; null: none.",
+    )
+    baselines: BaselinesSection | None = Field(
+        default=None, description="Comparison models; null: none."
+    )
+    subgroups: Annotated[tuple[str, ...], AfterValidator(unique)] = Field(
+        default=(), description="Columns whose levels are judged apart; numbers by their median."
+    )
+    decision_thresholds: Annotated[tuple[Share, Share], AfterValidator(ordered)] | None = Field(
+        default=None, description="Range of risks at which one would act; null: no decision curve."
+    )
+    incident_dynamic: bool = Field(
+        default=False, description="Incident/dynamic AUC beside the cumulative/dynamic one."
     )

@@ -27,3 +27,9 @@ class SignatureSection(Section):
     cv_folds: Folds
     cv_repeats: int = Field(ge=1, le=1000)
     rule: Literal["lambda_min", "lambda_1se"]
+    stability_resamples: int | None = Field(
+        default=None,
+        ge=10,
+        le=10_000,
+        description="Bootstrap resamples that count how often a feature is selected; null: none.",
+    )
