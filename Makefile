@@ -8,7 +8,7 @@ PROTOCOL ?= demo
 export UV_LINK_MODE ?= copy
 
 .DEFAULT_GOAL := help
-.PHONY: help setup retrain test serve ui bench lint types check lock
+.PHONY: help setup retrain test serve ui bench lint types check lock reference
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -38,8 +38,15 @@ serve: setup  ## the champion (or the newest recommender) over HTTP on this mach
 ui: setup  ## the MLflow UI on the embedded store
 	@$(BIN)/armwise ui
 
-bench: setup  ## what the demo's networks recover of the truth
-	@$(BIN)/python -m benchmarks.demo_signal
+bench: setup  ## speed against R and what users would pick instead, leakage, the demo's truth
+	@$(BIN)/python -m benchmarks
+
+reference: setup  ## R's numbers made again and held against (R with survival, glmnet, rms, jsonlite)
+	@command -v Rscript > /dev/null || { echo "expected Rscript; Debian: apt-get install r-base-core r-cran-survival r-cran-glmnet r-cran-rms r-cran-jsonlite"; exit 2; }
+	@out=$$(mktemp -d); cp -r tests/reference/inputs $$out/; \
+	  Rscript tests/reference/r/all.R tests/reference $$out && \
+	  $(BIN)/python -m pytest tests/reference --reference $$out && \
+	  echo "R's numbers, made again, lie in $$out/values; the statistics agree with them."
 
 lint: setup  ## style
 	$(BIN)/ruff check .

@@ -18,11 +18,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def servers_of(study):
-    """Prefect's servers that run with the study's home."""
+    """Prefect's servers that run with the study's home; Ray's dying workers have it, too."""
+    home = str(study / ".armwise" / "prefect")
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("PREFECT_HOME") == str(study / ".armwise" / "prefect"):
+            is_server = any("prefect.server" in part for part in process.cmdline())
+            if is_server and process.environ().get("PREFECT_HOME") == home:
                 found.append(process.pid)
         except psutil.Error:
             continue
