@@ -96,6 +96,7 @@ def fit_signature(
     section: SignatureSection,
     network_id: str,
     rng: np.random.Generator,
+    units: IntArray | None = None,
     map: FoldMap = builtins.map,  # noqa: A002 -- as in lasso_cox
 ) -> Signature:
     """The signature of one network's features, the arm held apart in every likelihood.
@@ -111,6 +112,8 @@ def fit_signature(
         section: The protocol's section.
         network_id: Which network the features come from.
         rng: Draws the folds of the penalty's cross-validation.
+        units: (n,) numbers of the patients behind the rows, who share a fold; by default each row
+            is a patient of its own.
         map: Runs the folds' fits.
 
     Raises:
@@ -135,6 +138,7 @@ def fit_signature(
             n_repeats=section.cv_repeats,
             rule=section.rule,
             rng=rng,
+            units=units,
             whole_path=False,
             map=map,
         )

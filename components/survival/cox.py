@@ -175,6 +175,8 @@ def choose_ridge(
 ) -> RidgeChoice:
     """The ridge penalty by cross-validated partial likelihood, folds stratified by event.
 
+    Rows of one patient (of equal index, as a bootstrap draws them) share a fold.
+
     Of fold k counts l(b_-k) of all patients minus l_-k(b_-k) of the others (Verweij and van
     Houwelingen 1993, doi:10.1002/sim.4780122407); the deviance is -2 times the sum over folds.
 
@@ -183,7 +185,8 @@ def choose_ridge(
         FitFailed: At no penalty does every fold's estimate exist.
     """
     x = design_matrix(table, predictors)
-    fold_of = draw_folds(target.event.astype(np.int64), n_folds=n_folds, rng=rng)
+    units = pd.factorize(table.index)[0]
+    fold_of = draw_folds(target.event.astype(np.int64), n_folds=n_folds, rng=rng, units=units)
     columns = column_names(predictors)
     deviance = [_deviance(x, target, fold_of, ridge=ridge, columns=columns) for ridge in penalties]
     usable = [

@@ -78,6 +78,7 @@ def lasso_cox(
     n_repeats: int,
     rule: LambdaRule,
     rng: np.random.Generator,
+    units: IntArray | None = None,
     whole_path: bool = True,
     map: FoldMap = builtins.map,  # noqa: A002 -- it says what may be passed
 ) -> LassoCox:
@@ -94,6 +95,7 @@ def lasso_cox(
         n_repeats: Draws of the folds; their deviances are averaged.
         rule: The penalty of least deviance, or the largest within a standard error of it.
         rng: Draws the folds.
+        units: (n,) numbers of the patients behind the rows, who share a fold (see `draw_folds`).
         whole_path: Whether all penalties are fitted, or only those before the deviance has clearly
             left its minimum (`worthwhile`): the last third of a path takes nine tenths of the time.
         map: Runs the folds' fits; the numbers are the same whatever runs them.
@@ -108,7 +110,9 @@ def lasso_cox(
     problem = LassoProblem(x, target, columns, l1_ratio)
     lambdas = lambda_sequence(problem, n_lambdas=n_lambdas, lambda_min_ratio=lambda_min_ratio)
     strata = np.unique(np.column_stack([columns, target.event]), axis=0, return_inverse=True)[1]
-    folds = np.stack([draw_folds(strata, n_folds=n_folds, rng=rng) for _ in range(n_repeats)])
+    folds = np.stack(
+        [draw_folds(strata, n_folds=n_folds, rng=rng, units=units) for _ in range(n_repeats)]
+    )
     if not whole_path:
         lambdas = lambdas[: worthwhile(problem, lambdas, fold_of=folds[0], map=map)]
     mean, std_error = cross_validate(problem, lambdas, folds=folds, map=map)

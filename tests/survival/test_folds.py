@@ -19,3 +19,20 @@ def test_folds_are_even_within_strata_and_over_all(strata, n_folds, seed):
 def test_more_folds_than_patients_are_refused():
     with pytest.raises(UsageError, match=r"one per patient \(3\), came 4"):
         draw_folds(np.zeros(3, dtype=int), n_folds=4, rng=np.random.default_rng(0))
+
+
+def test_rows_of_one_patient_share_a_fold():
+    rng = np.random.default_rng(3)
+    patients = rng.integers(0, 40, 60)
+    strata = (np.arange(40) % 2)[patients]
+    fold_of = draw_folds(strata, n_folds=5, rng=np.random.default_rng(1), units=patients)
+    assert all(np.unique(fold_of[patients == one]).size == 1 for one in np.unique(patients))
+    sizes = np.bincount(fold_of[np.unique(patients, return_index=True)[1]], minlength=5)
+    assert sizes.max() - sizes.min() <= 1
+
+
+def test_patients_of_one_row_each_fold_as_rows_do():
+    strata = np.arange(30) % 3
+    rows = draw_folds(strata, n_folds=4, rng=np.random.default_rng(2))
+    same = draw_folds(strata, n_folds=4, rng=np.random.default_rng(2), units=np.arange(30))
+    assert np.array_equal(rows, same)
