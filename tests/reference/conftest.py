@@ -24,7 +24,7 @@ class Cell:
     @property
     def table(self) -> pd.DataFrame:
         """The exact input, rows in R's order."""
-        return pd.read_csv(self.folder / "inputs" / self.values["input"])
+        return pd.read_csv(self.folder / self.values["input"])
 
 
 def pytest_generate_tests(metafunc):
