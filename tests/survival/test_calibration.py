@@ -5,9 +5,14 @@ from components.errors import UsageError
 from components.survival.calibration import (
     brier_score,
     calibration_by_group,
+    calibration_intercept,
     calibration_slope,
+    log_observed_expected,
     observed_expected,
+    risk_calibration_slope,
 )
+from components.survival.newton import fit_cox
+from components.survival.partial_likelihood import martingale_residuals
 from components.survival.target import SurvivalTarget
 
 DATASETS = ["pbc", "lung", "rotterdam"]
@@ -78,3 +83,61 @@ def test_equal_predictions_stay_in_one_group(sample):
     predicted = np.where(np.arange(target.n) < 100, 0.8, 0.3)
     groups = calibration_by_group(target, predicted, horizon_days=40, n_groups=5)
     assert [group.n for group in groups] == [100, 20]
+
+
+def test_slope_of_predicted_risk_is_that_of_the_linear_predictor(sample):
+    """log(-log S) of a Cox model is its linear predictor and a constant."""
+    x, target = sample
+    lp = 0.5 * x[:, 0]
+    survival = np.exp(-0.4 * np.exp(lp))
+    own = risk_calibration_slope(target, survival, 60)
+    other = calibration_slope(target.truncated(60), lp, level=0.95)
+    assert own.value == pytest.approx(other.value, rel=1e-9)
+    assert own.upper == pytest.approx(other.upper, rel=1e-9)
+    assert (own.horizon_days, own.n_events) == (60, target.n_events)
+
+
+def test_slope_of_predicted_risk_needs_predictions_that_differ(sample):
+    _, target = sample
+    equal = risk_calibration_slope(target, np.full(target.n, 0.4), 40)
+    assert "same predicted survival" in equal.note
+    certain = risk_calibration_slope(target, np.linspace(0, 1, target.n), 40)
+    assert "2 of 120 predictions are not" in certain.note
+
+
+def test_intercept_is_that_of_a_poisson_model(sample):
+    """glm(deaths ~ offset(log(expected)), poisson), by its likelihood."""
+    x, target = sample
+    expected = 0.01 * target.time_days * np.exp(0.3 * x[:, 0])
+    own = calibration_intercept(target, expected)
+    around = own.value + np.array([-1e-4, 0, 1e-4])
+    likelihood = target.n_events * around - np.exp(around) * expected.sum()
+    assert likelihood.argmax() == 1
+    curvature = (2 * likelihood[1] - likelihood[0] - likelihood[2]) / 1e-8
+    assert (own.upper - own.value) / 1.959963984540054 == pytest.approx(curvature**-0.5, rel=1e-3)
+
+
+def test_intercept_of_a_model_in_its_own_patients_is_zero(sample):
+    """Breslow's hazards sum to the deaths."""
+    x, target = sample
+    lp = x @ fit_cox(x, target, ties="breslow").coefficients
+    expected = target.event - martingale_residuals(lp, target, ties="breslow")
+    assert calibration_intercept(target, expected).value == pytest.approx(0, abs=1e-9)
+
+
+def test_intercept_needs_deaths_and_expected_ones(sample):
+    _, target = sample
+    nobody = SurvivalTarget(target.time_days, np.zeros(target.n, dtype=bool))
+    assert "0 deaths" in calibration_intercept(nobody, np.ones(target.n)).note
+    assert calibration_intercept(target, np.zeros(target.n)).value is None
+
+
+def test_log_of_observed_over_expected_is_its_log(sample):
+    _, target = sample
+    predicted = np.full(target.n, 0.6)
+    ratio, log = (f(target, predicted, 40) for f in (observed_expected, log_observed_expected))
+    assert np.log([ratio.value, ratio.lower, ratio.upper]) == pytest.approx(
+        [log.value, log.lower, log.upper]
+    )
+    assert "log of" in log.method
+    assert "log of" not in ratio.method
