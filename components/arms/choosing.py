@@ -1,80 +1,76 @@
-"""Which predictors the models of an arm have: named beforehand, or chosen by p-values."""
+"""Which predictors the models of an arm have: named beforehand, or selected."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import pandas as pd
-
-from components.arms.preparation import PreparedArm, prepare_arm
+from components.arms.backward import Elimination, backward_aic
+from components.arms.preparation import PreparedArm
 from components.arms.two_step import Selection, reselect, two_step
 from components.cohort.endpoint import survival_target
-from components.cohort.schema import Variable
-from components.study.protocol import ClinicalSection
-from components.study.vocabulary import ModelKind, SignatureState, TreatmentArm
+from components.cohort.imputation import CompletedTables
+from components.study.protocol import ClinicalSection, TwoStepSelection
+from components.study.vocabulary import ModelKind
 from components.survival.design import Predictor
 
 Wanted = dict[ModelKind, tuple[Predictor, ...]]
 
 
 @dataclass(frozen=True, eq=False)
-class ChosenArm:
-    """The arm's patients and what goes into each model that has a predictor to be fitted with.
+class ChosenPredictors:
+    """What goes into each model that has a predictor to be fitted with, and how it was chosen.
 
     `tried` counts for the sample size: with a selection all candidates, else what is `wanted`.
     """
 
-    prepared: PreparedArm
     wanted: Wanted
     tried: Wanted
-    selection: Selection | None
+    selection: Selection | None = None
+    elimination: Elimination | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was selected, in words."""
+        return tuple(one.sentence for one in (self.selection, self.elimination) if one)
 
 
 def choose_predictors(
-    arm: TreatmentArm,
-    train: pd.DataFrame,
-    test: pd.DataFrame,
-    *,
-    clinical: ClinicalSection,
-    signature: SignatureState,
-    codebook: Mapping[str, Variable],
-) -> ChosenArm:
-    """The arm prepared for its models; arguments and faults as those of `fit_arm`.
+    prepared: PreparedArm, completed: CompletedTables, clinical: ClinicalSection
+) -> ChosenPredictors:
+    """The predictors of each model.
 
-    With a selection the training patients are those complete in all candidates; test patients need
-    to be complete in what was selected.
+    Args:
+        prepared: The arm's training patients and candidates.
+        completed: The same patients with empty cells filled.
+        clinical: How predictors are chosen.
+
+    Raises:
+        FitFailed: A selection needs a model that has no finite estimate.
+        NoEventsInArm: Nobody has died.
     """
-    names = clinical.predictors[arm]
-    if clinical.two_step is None:
-        prepared = prepare_arm(
-            arm, train, test, names=names, signature=signature, codebook=codebook
-        )
-        wanted = _wanted(prepared, prepared.clinical)
-        return ChosenArm(prepared, wanted, wanted, None)
-    nobody = test.iloc[:0]
-    first = prepare_arm(arm, train, nobody, names=names, signature=signature, codebook=codebook)
-    target = survival_target(first.train)
-    kept, selection = two_step(first.train, first.clinical, target, clinical.two_step)
-    prepared = prepare_arm(
-        arm,
-        first.train,
-        test,
-        names=[one.name for one in kept],
-        signature=signature,
-        codebook=codebook,
-    )
+    if clinical.two_step is not None:
+        return _two_step(prepared, completed, clinical.two_step)
+    named = _wanted(prepared, prepared.clinical)
+    if clinical.method == "backward_aic":
+        target = survival_target(prepared.train)
+        kept, elimination = backward_aic(completed, prepared.clinical, target)
+        return ChosenPredictors(_wanted(prepared, kept), named, elimination=elimination)
+    return ChosenPredictors(named, named)
+
+
+def _two_step(
+    prepared: PreparedArm, completed: CompletedTables, section: TwoStepSelection
+) -> ChosenPredictors:
+    target = survival_target(prepared.train)
+    kept, selection = two_step(completed, prepared.clinical, target, section)
     wanted = _wanted(prepared, kept)
-    if prepared.signature is not None and clinical.two_step.combined == "reselect":
+    if prepared.signature is not None and section.combined == "reselect":
         wanted[ModelKind.COMBINED] = reselect(
-            first.train,
+            completed,
             kept,
             target,
             signature=prepared.signature,
-            p_value=clinical.two_step.multivariable_p_value,
+            p_value=section.multivariable_p_value,
         )
-    notes = dict.fromkeys([*first.notes, *prepared.notes, f"{arm.label}: {selection.sentence}."])
-    said = (*first.adaptations, *prepared.adaptations)
-    prepared = replace(prepared, notes=tuple(notes), adaptations=said)
-    return ChosenArm(prepared, wanted, _wanted(prepared, first.clinical), selection)
+    return ChosenPredictors(wanted, _wanted(prepared, prepared.clinical), selection=selection)
 
 
 def _wanted(prepared: PreparedArm, clinical: tuple[Predictor, ...]) -> Wanted:

@@ -1,12 +1,13 @@
 """The Cox models of an arm, fitted and evaluated."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from components.arms.choosing import ChosenArm, choose_predictors
+from components.arms.choosing import ChosenPredictors, choose_predictors
+from components.arms.estimating import FittedModel, fit_kind
 from components.arms.evaluation import (
     ScoredPatients,
     calibration,
@@ -15,20 +16,20 @@ from components.arms.evaluation import (
     roc_curves,
 )
 from components.arms.horizons import not_estimable_horizons
-from components.arms.preparation import PreparedArm
-from components.arms.records import ArmModels, ModelDifference, RiskGroups, SampleSize
+from components.arms.imputing import completed_training, imputation_report, imputer_of
+from components.arms.preparation import PreparedArm, prepare_arm, said_of
+from components.arms.records import ArmModels, ModelDifference, RiskGroups
 from components.arms.risk_groups import risk_groups
 from components.arms.sample_size import sample_size
+from components.arms.scorable import ScorablePatients, scorable_patients
 from components.arms.separation import separations
 from components.cohort.endpoint import survival_target
+from components.cohort.imputation import CompletedTables, PredictorImputer
 from components.cohort.schema import PREDICTORS, Variable
-from components.errors import FitFailed
 from components.study.protocol import ClinicalSection, EvaluationSection, StudySection
-from components.study.randomness import step_seed
 from components.study.results import Adaptation
 from components.study.vocabulary import ModelKind, SignatureState, Split, TreatmentArm
-from components.survival.cox import CoxModel, RidgeChoice, choose_ridge, fit_cox_model
-from components.survival.design import Predictor
+from components.survival.cox import CoxModel, RidgeChoice, fit_cox_model
 from components.survival.target import FloatArray
 
 _NO_SIGNATURE = {
@@ -38,13 +39,111 @@ _NO_SIGNATURE = {
 
 
 @dataclass(frozen=True, eq=False)
-class _Fitted:
-    """The models of an arm and how they were chosen."""
+class FittedModels:
+    """The models of an arm, without any evaluation, and what they were fitted on.
 
+    Attributes:
+        models: By kind.
+        prepared: The training patients, as the models need them, and the predictors.
+        completed: The same patients with empty cells filled, once or as often as imputed.
+        chosen: The predictors of each model.
+        fits: What each model that was fitted is pooled of, and its penalty.
+        imputer: Fills the empty cells of patients to be scored; None where nothing is imputed.
+    """
+
+    arm: TreatmentArm
     models: dict[ModelKind, CoxModel]
-    ridge: dict[ModelKind, RidgeChoice]
-    sample_size: dict[ModelKind, SampleSize]
-    rescued: tuple[Adaptation, ...]
+    prepared: PreparedArm
+    completed: CompletedTables
+    chosen: ChosenPredictors
+    fits: dict[ModelKind, FittedModel]
+    imputer: PredictorImputer | None
+
+    @property
+    def ridge(self) -> dict[ModelKind, RidgeChoice]:
+        """How the penalties were chosen, of the models that have one."""
+        return {kind: one.ridge for kind, one in self.fits.items() if one.ridge is not None}
+
+    @property
+    def rescued(self) -> tuple[Adaptation, ...]:
+        """Which models have a penalty that was not asked for, and why."""
+        return tuple(one.rescued for one in self.fits.values() if one.rescued is not None)
+
+    def scorable(self, table: pd.DataFrame, *, split: str = "test") -> ScorablePatients:
+        """The patients of a table whom every model can score, and who is left out and why."""
+        used = {one.name: one for model in self.models.values() for one in model.predictors}
+        return scorable_patients(
+            self.arm, table, tuple(used.values()), imputes=self.imputer is not None, split=split
+        )
+
+    def linear_predictor(self, kind: ModelKind, table: pd.DataFrame) -> FloatArray:
+        """The centred linear predictor (n_patients,) of scorable patients.
+
+        With empty cells it is the mean over their imputations, which know their predictors alone
+        (Wood, Royston and White 2015, doi:10.1002/bimj.201400004).
+
+        Raises:
+            CohortRejected: A column or cell is missing, or a level is unknown.
+        """
+        model = self.models[kind]
+        if self.imputer is None or not table[[one.name for one in model.predictors]].isna().any(
+            axis=None
+        ):
+            return model.linear_predictor(table)
+        completed = self.imputer.complete(table)
+        return np.asarray(
+            np.mean([model.linear_predictor(one) for one in completed.tables], axis=0)
+        )
+
+
+def fit_models(
+    arm: TreatmentArm,
+    train: pd.DataFrame,
+    *,
+    clinical: ClinicalSection,
+    signature: SignatureState,
+    seed: int,
+    codebook: Mapping[str, Variable] = PREDICTORS,
+) -> FittedModels:
+    """The Cox models of an arm alone, as often as a bootstrap or cross-validation needs them.
+
+    Args:
+        arm: The arm; the table holds its patients only.
+        train: Indexed by patient (one who was drawn twice stands there twice), with `os_days`,
+            `death`, the predictors and, with a signature, `dl_signature` as cross-fitted.
+        clinical: The predictors, how they are chosen, penalised and imputed.
+        signature: Where it is null, the DLRadiomics model has no predictor and the combined model
+            is the clinical one; where it is absent, there is the clinical model alone.
+        seed: The study's seed, for imputation and the folds of the penalty's cross-validation.
+        codebook: What the predictors are.
+
+    Raises:
+        UsageError: The protocol names a predictor that the codebook does not know.
+        CohortRejected: A column is missing.
+        NoEventsInArm: No patient has died.
+        FitFailed: A model's estimate does not exist at any penalty.
+    """
+    prepared = prepare_arm(
+        arm,
+        train,
+        names=clinical.predictors[arm],
+        signature=signature,
+        codebook=codebook,
+        imputes=clinical.imputation is not None,
+    )
+    target = survival_target(prepared.train)
+    completed = completed_training(arm, prepared, target, clinical.imputation, seed=seed)
+    chosen = choose_predictors(prepared, completed, clinical)
+    fits = {
+        kind: fit_kind(arm, kind, completed, predictors, target, section=clinical, seed=seed)
+        for kind, predictors in chosen.wanted.items()
+    }
+    models = {kind: one.model for kind, one in fits.items()}
+    if signature is SignatureState.NULL:
+        models[ModelKind.DLRADIOMICS] = fit_cox_model(prepared.train, (), target)
+        models[ModelKind.COMBINED] = models[ModelKind.CLINICAL]
+    imputer = imputer_of(arm, prepared, clinical.imputation, seed=seed)
+    return FittedModels(arm, models, prepared, completed, chosen, fits, imputer)
 
 
 def fit_arm(
@@ -63,39 +162,36 @@ def fit_arm(
 
     Args:
         arm: The arm; both tables hold its patients only.
-        train: Indexed by patient, with `os_days`, `death`, the predictors and, unless the
-            signature is null, `dl_signature` as cross-fitted.
+        train: As of `fit_models`, whose other arguments and faults are the same.
         test: The same columns, `dl_signature` as deployed.
-        clinical: The predictors and the ridge penalties to try.
+        clinical: The predictors, how they are chosen, penalised and imputed.
         evaluation: Confidence level and horizon rule.
         study: The horizons.
-        signature: Where it is null, the DLRadiomics model has no predictor and the combined model
-            is the clinical one; where it is absent, there is the clinical model alone.
-        seed: The study's seed, for the folds of the penalty's cross-validation.
+        signature: Whether there is one.
+        seed: The study's seed.
         codebook: What the predictors are.
-
-    Raises:
-        UsageError: The protocol names a predictor that the codebook does not know.
-        CohortRejected: A column is missing.
-        NoEventsInArm: No training patient has died.
-        FitFailed: A model's estimate does not exist at any penalty.
     """
-    chosen = choose_predictors(
-        arm, train, test, clinical=clinical, signature=signature, codebook=codebook
+    fitted = fit_models(
+        arm, train, clinical=clinical, signature=signature, seed=seed, codebook=codebook
     )
-    prepared = chosen.prepared
-    fitted = _fit_models(arm, chosen, clinical, signature=signature, seed=seed)
-    separated = _remedies(arm, prepared, fitted)
-    refused = not_estimable_horizons(
-        survival_target(prepared.train), study.horizons_days, evaluation
-    )
-    scored = _score(arm, fitted.models, prepared, study.horizons_days, refused, evaluation)
+    tested = fitted.scorable(test)
+    tables = {Split.TRAIN: fitted.prepared.train, Split.TEST: tested.table}
+    target = survival_target(fitted.prepared.train)
+    refused = not_estimable_horizons(target, study.horizons_days, evaluation)
+    scored = _score(fitted, tables, study.horizons_days, refused, evaluation)
+    sizes = {
+        kind: sample_size(arm, kind, fitted.completed, predictors, target)
+        for kind, predictors in fitted.chosen.tried.items()
+        if predictors
+    }
+    separated = _remedies(fitted)
+    small = [one.sentence for one in sizes.values() if not one.is_sufficient]
     return ArmModels(
         arm=arm,
         signature=signature,
         models=fitted.models,
         ridge=fitted.ridge,
-        nomogram_kind=ModelKind.COMBINED if prepared.signature else ModelKind.CLINICAL,
+        nomogram_kind=ModelKind.COMBINED if fitted.prepared.signature else ModelKind.CLINICAL,
         horizons_estimable=tuple(days for days in study.horizons_days if days not in refused),
         horizons_not_estimable=refused,
         evaluations=tuple(evaluate(one, evaluation) for one in scored),
@@ -103,14 +199,28 @@ def fit_arm(
         risk_groups=tuple(_risk_groups(scored, evaluation)),
         calibration=tuple(one for each in scored for one in calibration(each, evaluation)),
         roc_curves=tuple(one for each in scored for one in roc_curves(each, evaluation)),
-        sample_size=fitted.sample_size,
-        selection=chosen.selection,
+        sample_size=sizes,
+        selection=fitted.chosen.selection,
+        elimination=fitted.chosen.elimination,
+        imputation=imputation_report(
+            clinical.imputation,
+            fitted.completed,
+            fitted.fits,
+            train=fitted.prepared.train,
+            test=tested.table,
+        ),
         notes=(
-            *_notes(arm, prepared, fitted, signature),
+            *_notes(fitted, tested, signature),
+            *small,
             *(f"{arm.label}: {one.why}; {one.done}." for one in separated),
         ),
-        adaptations=(*prepared.adaptations, *separated, *fitted.rescued),
-        quarantined=prepared.quarantined,
+        adaptations=(
+            *fitted.prepared.adaptations,
+            *tested.adaptations,
+            *separated,
+            *fitted.rescued,
+        ),
+        quarantined=tested.quarantined,
     )
 
 
@@ -124,123 +234,52 @@ def _differences(
 
 
 def _notes(
-    arm: TreatmentArm, prepared: PreparedArm, fitted: _Fitted, signature: SignatureState
+    fitted: FittedModels, tested: ScorablePatients, signature: SignatureState
 ) -> tuple[str, ...]:
-    why = _NO_SIGNATURE.get(signature)
-    null = [f"{arm.label}: {why}, so models and nomogram are clinical."] if why else []
-    small = [one.sentence for one in fitted.sample_size.values() if not one.is_sufficient]
-    return (*null, *prepared.notes, *small)
+    label, why = fitted.arm.label, _NO_SIGNATURE.get(signature)
+    null = [f"{label}: {why}, so models and nomogram are clinical."] if why else []
+    return (
+        *null,
+        *fitted.prepared.notes,
+        *(said_of(fitted.arm, one) for one in tested.adaptations),
+        *(f"{label}: {one}." for one in fitted.chosen.notes),
+    )
 
 
-def _remedies(arm: TreatmentArm, prepared: PreparedArm, fitted: _Fitted) -> tuple[Adaptation, ...]:
+def _remedies(fitted: FittedModels) -> tuple[Adaptation, ...]:
     """What was done about each level, of more than two, that separates deaths from others."""
     ridge = fitted.ridge.get(ModelKind.CLINICAL)
     shrunk = f"shrunk by the ridge penalty {ridge.penalty:g}" if ridge else "without a penalty"
     return tuple(
         Adaptation(
-            step=f"models of {arm.value}",
+            step=f"models of {fitted.arm.value}",
             asked=f"a coefficient of {one.label} {one.level}",
             done=f"kept, its coefficient {shrunk}",
             why=one.sentence,
         )
-        for one in separations(prepared.train, prepared.clinical)
-    )
-
-
-def _fit_models(
-    arm: TreatmentArm,
-    chosen: ChosenArm,
-    section: ClinicalSection,
-    *,
-    signature: SignatureState,
-    seed: int,
-) -> _Fitted:
-    prepared, wanted = chosen.prepared, chosen.wanted
-    target = survival_target(prepared.train)
-    ridge: dict[ModelKind, RidgeChoice] = {
-        kind: _choose(arm, prepared.train, predictors, section, seed=seed)
-        for kind, predictors in wanted.items()
-        if section.method == "ridge" and kind != ModelKind.DLRADIOMICS and predictors
-    }
-    models: dict[ModelKind, CoxModel] = {}
-    rescued: list[Adaptation] = []
-    for kind, predictors in wanted.items():
-        penalty = ridge[kind].penalty if kind in ridge else 0.0
-        try:
-            models[kind] = fit_cox_model(prepared.train, predictors, target, ridge=penalty)
-        except FitFailed as error:
-            if kind in ridge or len(predictors) < 2 or max(section.ridge_penalties) == 0:
-                raise
-            ridge[kind] = _choose(arm, prepared.train, predictors, _penalised(section), seed=seed)
-            penalty = ridge[kind].penalty
-            models[kind] = fit_cox_model(prepared.train, predictors, target, ridge=penalty)
-            rescued.append(_rescue(arm, kind, penalty, error))
-    sizes = {
-        kind: sample_size(arm, kind, prepared.train, predictors, target)
-        for kind, predictors in chosen.tried.items()
-        if predictors
-    }
-    if signature is SignatureState.NULL:
-        models[ModelKind.DLRADIOMICS] = fit_cox_model(prepared.train, (), target)
-        models[ModelKind.COMBINED] = models[ModelKind.CLINICAL]
-    return _Fitted(models, ridge, sizes, tuple(rescued))
-
-
-def _penalised(section: ClinicalSection) -> ClinicalSection:
-    """The section with its positive penalties alone."""
-    positive = tuple(one for one in section.ridge_penalties if one > 0)
-    return section.model_copy(update={"ridge_penalties": positive})
-
-
-def _rescue(arm: TreatmentArm, kind: ModelKind, penalty: float, error: FitFailed) -> Adaptation:
-    return Adaptation(
-        step=f"models of {arm.value}",
-        asked=f"{arm.label}: the {kind.value} model without a penalty",
-        done=f"{arm.label}: the {kind.value} model with the ridge penalty {penalty:g}",
-        why=str(error),
-    )
-
-
-def _choose(
-    arm: TreatmentArm,
-    train: pd.DataFrame,
-    predictors: Sequence[Predictor],
-    section: ClinicalSection,
-    *,
-    seed: int,
-) -> RidgeChoice:
-    # One step name for all models of the arm: they are compared on the same folds.
-    rng = np.random.default_rng(step_seed(seed, f"ridge folds of {arm.value}"))
-    return choose_ridge(
-        train,
-        predictors,
-        survival_target(train),
-        penalties=section.ridge_penalties,
-        n_folds=section.cv_folds,
-        rng=rng,
+        for one in separations(fitted.prepared.train, fitted.chosen.wanted[ModelKind.CLINICAL])
     )
 
 
 def _score(
-    arm: TreatmentArm,
-    models: dict[ModelKind, CoxModel],
-    prepared: PreparedArm,
+    fitted: FittedModels,
+    tables: Mapping[Split, pd.DataFrame],
     horizons_days: tuple[int, ...],
     refused_in_training: dict[int, str],
     section: EvaluationSection,
 ) -> list[ScoredPatients]:
     scored = []
-    for split, table in ((Split.TRAIN, prepared.train), (Split.TEST, prepared.test)):
+    for split, table in tables.items():
         target = survival_target(table)
         refused = not_estimable_horizons(target, horizons_days, section)
         scored += [
             ScoredPatients(
-                arm=arm,
+                arm=fitted.arm,
                 kind=kind,
                 split=split,
-                model=models[kind],
+                model=model,
                 target=target,
-                linear_predictor=models[kind].linear_predictor(table),
+                linear_predictor=fitted.linear_predictor(kind, table),
                 horizons_days=horizons_days,
                 not_estimable=refused,
                 not_predictable={
@@ -248,7 +287,7 @@ def _score(
                     **refused,
                 },
             )
-            for kind in models
+            for kind, model in fitted.models.items()
         ]
     return scored
 

@@ -8,7 +8,7 @@ import pandas as pd
 from components.arms.separation import separations
 from components.cohort.schema import PREDICTORS, Variable
 from components.errors import CohortRejected, UsageError
-from components.study.results import Adaptation, Quarantined
+from components.study.results import Adaptation
 from components.study.vocabulary import SignatureState, TreatmentArm
 from components.survival.design import Predictor
 
@@ -18,54 +18,69 @@ _SIGNATURE_LABEL = "Deep-learning signature"
 
 @dataclass(frozen=True, eq=False)
 class PreparedArm:
-    """Training and test patients whose predictors are complete, and the predictors."""
+    """The training patients of an arm's models, and the predictors that can be fitted in them.
+
+    With imputation their clinical predictors may have empty cells, of which at least one a patient
+    is filled; without, there is none.
+    """
 
     train: pd.DataFrame
-    test: pd.DataFrame
     clinical: tuple[Predictor, ...]
     signature: Predictor | None
     notes: tuple[str, ...]
     adaptations: tuple[Adaptation, ...]
-    quarantined: tuple[Quarantined, ...]
+
+    @property
+    def predictors(self) -> tuple[Predictor, ...]:
+        """All of them, the signature last."""
+        return (*self.clinical, *([self.signature] if self.signature else []))
 
 
 def prepare_arm(
     arm: TreatmentArm,
     train: pd.DataFrame,
-    test: pd.DataFrame,
     *,
     names: Sequence[str],
     signature: SignatureState,
     codebook: Mapping[str, Variable] = PREDICTORS,
+    imputes: bool = False,
 ) -> PreparedArm:
-    """The arm's patients and predictors.
+    """The arm's training patients and predictors.
 
-    Complete cases over all predictors, the same for every model of the arm, so that models are
-    compared on the same patients. A test patient with a level that no training patient has is
-    quarantined: no model can say anything of it.
+    The same patients for every model of the arm, so that models are compared on the same ones:
+    complete cases over all predictors or, where the protocol imputes, everybody with a signature
+    and at least one clinical predictor. What nobody has a value of is left out before patients are.
 
     Raises:
         UsageError: The protocol names a predictor that the codebook does not know.
         CohortRejected: A predictor's column is missing.
     """
-    columns = [*names, *([SIGNATURE] if signature is SignatureState.FITTED else [])]
-    _check_columns(names, columns, (train, test), codebook)
-    train, train_said = _complete(arm, train, columns, split="training")
-    test, test_said = _complete(arm, test, columns, split="test")
-    varying, constant = _varying(arm, train, [codebook[name] for name in names])
+    with_signature = signature is SignatureState.FITTED
+    columns = [*names, *([SIGNATURE] if with_signature else [])]
+    _check_columns(names, columns, train, codebook)
+    known, empty = _known_columns(arm, train, [codebook[name] for name in names])
+    kept = [one.name for one in known]
+    needed = [SIGNATURE] * with_signature if imputes else [*kept, *columns[len(names) :]]
+    train, left_out = complete_rows(arm, train, needed, split="training")
+    if imputes:
+        train, blank = with_some_value(arm, train, kept, split="training")
+        left_out = [*left_out, *blank]
+    varying, constant = _varying(arm, train, known)
     predictors, notes = _predictors(arm, train, varying)
     predictors, separated = _without_separating(arm, train, predictors)
-    test, quarantined = _known_levels(test, predictors)
-    said = (*train_said, *test_said, *constant, *separated)
+    said = (*empty, *left_out, *constant, *separated)
     return PreparedArm(
         train=train,
-        test=test,
         clinical=predictors,
-        signature=signature_predictor(train) if SIGNATURE in columns else None,
-        notes=(*notes, *(f"{arm.label}: {one.done}, {one.why}." for one in said)),
+        signature=signature_predictor(train) if with_signature else None,
+        notes=(*notes, *(said_of(arm, one) for one in said)),
         adaptations=said,
-        quarantined=quarantined,
     )
+
+
+def said_of(arm: TreatmentArm, adaptation: Adaptation) -> str:
+    """An adaptation as a note."""
+    return f"{arm.label}: {adaptation.done}, {adaptation.why}."
 
 
 def signature_predictor(train: pd.DataFrame) -> Predictor:
@@ -83,34 +98,77 @@ def signature_predictor(train: pd.DataFrame) -> Predictor:
 def _check_columns(
     names: Sequence[str],
     columns: Sequence[str],
-    tables: Sequence[pd.DataFrame],
+    table: pd.DataFrame,
     codebook: Mapping[str, Variable],
 ) -> None:
     unknown = [name for name in names if name not in codebook]
     if unknown:
         msg = f"clinical.predictors: '{unknown[0]}' is no predictor; known: {', '.join(codebook)}"
         raise UsageError(msg)
-    missing = [name for table in tables for name in columns if name not in table.columns]
+    check_present(table, columns)
+
+
+def check_present(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Refuse a table without these columns.
+
+    Raises:
+        CohortRejected: One is missing.
+    """
+    missing = [name for name in columns if name not in table.columns]
     if missing:
         msg = f"expected the column '{missing[0]}', found none"
         raise CohortRejected(msg)
 
 
-def _complete(
+def complete_rows(
     arm: TreatmentArm, table: pd.DataFrame, columns: Sequence[str], *, split: str
 ) -> tuple[pd.DataFrame, list[Adaptation]]:
+    """The patients of whom all these columns are known, and who was left out and why."""
     missing = table[list(columns)].isna()
     incomplete = missing.any(axis=1)
     if not incomplete.any():
         return table, []
     where = ", ".join(f"{name} {n}" for name, n in missing.sum().items() if n)
+    only_signature = set(columns) == {SIGNATURE}
+    said = Adaptation(
+        step=f"models of {arm.value}",
+        asked="models of all patients" if only_signature else "missing predictors imputed",
+        done=f"{int(incomplete.sum())} of {len(table)} {split} patients left out",
+        why="they have no signature, which is not imputed"
+        if only_signature
+        else f"their predictors have empty cells ({where}) and only complete cases are analysed",
+    )
+    return table[~incomplete], [said]
+
+
+def with_some_value(
+    arm: TreatmentArm, table: pd.DataFrame, columns: Sequence[str], *, split: str
+) -> tuple[pd.DataFrame, list[Adaptation]]:
+    """The patients of whom at least one of these columns is known, where there are columns."""
+    blank = table[list(columns)].isna().all(axis=1)
+    if not columns or not blank.any():
+        return table, []
     said = Adaptation(
         step=f"models of {arm.value}",
         asked="missing predictors imputed",
-        done=f"{int(incomplete.sum())} of {len(table)} {split} patients left out",
-        why=f"their predictors have empty cells ({where}) and only complete cases are analysed",
+        done=f"{int(blank.sum())} of {len(table)} {split} patients left out",
+        why=f"none of their clinical predictors is known ({', '.join(columns)}), so that nothing "
+        "of them can be imputed from",
     )
-    return table[~incomplete], [said]
+    return table[~blank], [said]
+
+
+def _known_columns(
+    arm: TreatmentArm, train: pd.DataFrame, variables: Sequence[Variable]
+) -> tuple[list[Variable], list[Adaptation]]:
+    """The variables of which somebody has a value; the others are left out, and that is said."""
+    kept = [one for one in variables if train[one.name].notna().any()]
+    said = [
+        _left_out(arm, one.label, f"column '{one.name}' is empty in all training patients")
+        for one in variables
+        if one not in kept
+    ]
+    return kept, said
 
 
 def _varying(
@@ -189,33 +247,19 @@ def _continuous(train: pd.DataFrame, variable: Variable) -> Predictor:
     )
 
 
-def _known_levels(
-    test: pd.DataFrame, predictors: Sequence[Predictor]
-) -> tuple[pd.DataFrame, tuple[Quarantined, ...]]:
-    quarantined = tuple(
-        Quarantined(
-            patient_id=str(patient_id),
-            reason=f"no training patient of the arm has this patient's level of '{column}'",
-            found_by="models of the arm",
-        )
-        for patient_id, column in _unusable_columns(test, predictors).items()
-        if column
-    )
-    return complete_patients(test, predictors), quarantined
-
-
 def complete_patients(table: pd.DataFrame, predictors: Sequence[Predictor]) -> pd.DataFrame:
     """The patients of whom all predictors are known, with levels that the models know."""
-    return table[_unusable_columns(table, predictors) == ""]
+    missing = table[[one.name for one in predictors]].isna().any(axis=1)
+    return table[~missing & (unknown_levels(table, predictors) == "")]
 
 
-def _unusable_columns(table: pd.DataFrame, predictors: Sequence[Predictor]) -> pd.Series:
-    """For each patient the first predictor that is missing or unknown to the models, or ""."""
+def unknown_levels(table: pd.DataFrame, predictors: Sequence[Predictor]) -> pd.Series:
+    """For each patient the first predictor with a level that the models do not know, or ""."""
     found = pd.Series("", index=table.index)
     for predictor in predictors:
+        if predictor.kind != "categorical":
+            continue
         cells = table[predictor.name]
-        unusable = cells.isna()
-        if predictor.kind == "categorical":
-            unusable |= ~cells.astype(str).isin(predictor.levels)
+        unusable = cells.notna() & ~cells.astype(str).isin(predictor.levels)
         found = found.mask(unusable & (found == ""), predictor.name)
     return found

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from components.arms.backward import Elimination
+from components.arms.imputing import ImputationReport
 from components.arms.two_step import Selection
 from components.study.results import Adaptation, Estimate, Quarantined, Record
 from components.study.vocabulary import (
@@ -142,6 +144,8 @@ class ArmModels(Record):
     roc_curves: tuple[RocAtHorizon, ...]
     sample_size: dict[ModelKind, SampleSize]
     selection: Selection | None = None
+    elimination: Elimination | None = None
+    imputation: ImputationReport | None = None
     notes: tuple[str, ...]
     adaptations: tuple[Adaptation, ...]
     quarantined: tuple[Quarantined, ...]

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 
-import pandas as pd
+import numpy as np
 
 from components.arms.records import SampleSize
+from components.cohort.imputation import CompletedTables
 from components.errors import FitFailed
 from components.study.vocabulary import ModelKind, TreatmentArm
-from components.survival.cox import CoxModel, fit_cox_model
+from components.survival.cox import fit_cox_model
 from components.survival.design import Predictor, column_names
 from components.survival.target import SurvivalTarget
 
@@ -24,7 +25,7 @@ _WANTED_OPTIMISM = 0.05
 def sample_size(
     arm: TreatmentArm,
     kind: ModelKind,
-    train: pd.DataFrame,
+    completed: CompletedTables,
     predictors: Sequence[Predictor],
     target: SurvivalTarget,
 ) -> SampleSize:
@@ -33,17 +34,20 @@ def sample_size(
     Riley et al. 2019, doi:10.1002/sim.7992, criteria (i) a shrinkage of at least 0.9 and (ii) an
     optimism of at most 0.05 in Nagelkerke's R2, with the likelihood-ratio chi-square of the
     unpenalised model. Its Cox-Snell R2 is corrected for optimism by the heuristic shrinkage
-    1 - p/LR (van Houwelingen and le Cessie 1990, doi:10.1002/sim.4780091109).
+    1 - p/LR (van Houwelingen and le Cessie 1990, doi:10.1002/sim.4780091109). With imputation the
+    chi-square is its mean over the completed tables.
     """
     p = len(column_names(predictors))
     try:
-        model = fit_cox_model(train, predictors, target)
+        models = [fit_cox_model(table, predictors, target) for table in completed.of(predictors)]
     except FitFailed:
         return _record(arm, kind, target, p, r2=None, shrinkage=None, minimum_n=None)
-    chi_square = 2 * (model.log_likelihood - model.log_likelihood_null)
+    null = models[0].log_likelihood_null
+    chi_square = 2 * (float(np.mean([one.log_likelihood for one in models])) - null)
     r2 = 1 - math.exp(-chi_square / target.n)
     shrinkage = 1 - p / chi_square if chi_square > 0 else 0.0
-    minimum_n = _minimum_n(model, shrinkage * r2, p) if shrinkage > 0 else None
+    largest_r2 = 1 - math.exp(2 * null / target.n)
+    minimum_n = least_n(shrinkage * r2, p, largest_r2=largest_r2) if shrinkage > 0 else None
     return _record(arm, kind, target, p, r2=r2, shrinkage=shrinkage, minimum_n=minimum_n)
 
 
@@ -52,15 +56,15 @@ def required_n(r2_adjusted: float, n_parameters: int, *, shrinkage: float) -> fl
     return n_parameters / ((shrinkage - 1) * math.log(1 - r2_adjusted / shrinkage))
 
 
-def _minimum_n(model: CoxModel, r2_adjusted: float, p: int) -> int:
-    largest_r2 = 1 - math.exp(2 * model.log_likelihood_null / model.n)
+def least_n(r2_adjusted: float, n_parameters: int, *, largest_r2: float) -> int:
+    """Patients that both criteria ask for, where no model can have more than `largest_r2`."""
     by_optimism = r2_adjusted / (r2_adjusted + _WANTED_OPTIMISM * largest_r2)
     needed = [
-        required_n(r2_adjusted, p, shrinkage=wanted)
+        required_n(r2_adjusted, n_parameters, shrinkage=wanted)
         for wanted in (_WANTED_SHRINKAGE, by_optimism)
         if r2_adjusted < wanted
     ]
-    return math.ceil(max(needed, default=p))
+    return math.ceil(max(needed, default=n_parameters))
 
 
 def _record(

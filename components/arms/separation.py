@@ -15,6 +15,7 @@ from components.errors import FitFailed
 from components.study.results import Record
 from components.survival.cox import fit_cox
 from components.survival.design import Predictor
+from components.survival.target import SurvivalTarget
 
 
 class Separation(Record):
@@ -41,17 +42,16 @@ class Separation(Record):
 def separations(train: pd.DataFrame, predictors: Sequence[Predictor]) -> tuple[Separation, ...]:
     """The separating levels among the categorical predictors of training patients.
 
-    Each level is judged by the Cox model of its indicator alone.
-
-    Raises:
-        NoEventsInArm: Nobody has died.
+    Each level is judged by the Cox model of its indicator alone, in patients of known level; where
+    none of these has died, nothing is separated.
     """
-    target = survival_target(train)
     found = []
     for predictor in predictors:
+        known = train[train[predictor.name].notna()]
+        target = survival_target(known)
         for level in predictor.levels:
-            has = np.asarray(train[predictor.name].astype(str) == level)
-            if has.all() or _has_estimate(has, train):
+            has = np.asarray(known[predictor.name].astype(str) == level)
+            if has.all() or target.n_events == 0 or _has_estimate(has, target):
                 continue
             found.append(
                 Separation(
@@ -67,9 +67,9 @@ def separations(train: pd.DataFrame, predictors: Sequence[Predictor]) -> tuple[S
     return _once(found)
 
 
-def _has_estimate(has: np.ndarray, train: pd.DataFrame) -> bool:
+def _has_estimate(has: np.ndarray, target: SurvivalTarget) -> bool:
     try:
-        fit_cox(has.astype(np.float64).reshape(-1, 1), survival_target(train))
+        fit_cox(has.astype(np.float64).reshape(-1, 1), target)
     except FitFailed:
         return False
     return True

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
-from scipy import stats
 
+from components.cohort.imputation import CompletedTables
 from components.errors import FitFailed
 from components.study.protocol import TwoStepSelection
 from components.study.results import Record
 from components.survival.cox import fit_cox_model
 from components.survival.design import Predictor
+from components.survival.pooling import wald_test
 from components.survival.target import SurvivalTarget
 
 
@@ -63,7 +63,7 @@ class Chosen(NamedTuple):
 
 
 def two_step(
-    train: pd.DataFrame,
+    completed: CompletedTables,
     candidates: Sequence[Predictor],
     target: SurvivalTarget,
     section: TwoStepSelection,
@@ -74,17 +74,17 @@ def two_step(
     p is left out of it, until it has one.
 
     Args:
-        train: The training patients, complete in all candidates.
+        completed: The training patients, complete in all candidates or completed by imputation.
         candidates: In the protocol's order.
-        target: Their follow-up, in the table's order.
+        target: Their follow-up, in the tables' order.
         section: The two p-values.
 
     Raises:
         NoEventsInArm: Nobody has died.
     """
-    univariate = {one.name: _univariate(train, one, target) for one in candidates}
+    univariate = {one.name: _univariate(completed, one, target) for one in candidates}
     passed = [one for one in candidates if _is_below(univariate[one.name], section)]
-    multivariable, without = _multivariable(train, passed, target, univariate)
+    multivariable, without = _multivariable(completed, passed, target, univariate)
     found = tuple(
         Candidate(
             name=one.name,
@@ -106,7 +106,7 @@ def two_step(
 
 
 def reselect(
-    train: pd.DataFrame,
+    completed: CompletedTables,
     predictors: Sequence[Predictor],
     target: SurvivalTarget,
     *,
@@ -118,27 +118,28 @@ def reselect(
     Raises:
         FitFailed: The model with the signature has no finite estimate.
     """
-    found = wald_p(train, [*predictors, signature], target)
+    found = wald_p(completed, [*predictors, signature], target)
     return (*(one for one in predictors if found[one.name] < p_value), signature)
 
 
 def wald_p(
-    train: pd.DataFrame, predictors: Sequence[Predictor], target: SurvivalTarget
+    completed: CompletedTables, predictors: Sequence[Predictor], target: SurvivalTarget
 ) -> dict[str, float]:
     """Each predictor's joint Wald p in the Cox model of all of them, by name.
+
+    With imputation the pooled test D1 (`components.survival.pooling.wald_test`).
 
     Raises:
         FitFailed: The model has no finite estimate.
         NoEventsInArm: Nobody has died.
     """
-    model = fit_cox_model(train, predictors, target)
-    coefficients, covariance = np.asarray(model.coefficients), np.asarray(model.covariance)
+    models = [fit_cox_model(table, predictors, target) for table in completed.of(predictors)]
+    coefficients = np.asarray([one.coefficients for one in models])
+    covariances = np.asarray([one.covariance for one in models])
     found, start = {}, 0
     for one in predictors:
         own = slice(start, start + len(one.columns))
-        b = coefficients[own]
-        chi_square = float(b @ np.linalg.solve(covariance[own, own], b))
-        found[one.name] = float(stats.chi2.sf(chi_square, len(one.columns)))
+        found[one.name] = wald_test(coefficients[:, own], covariances[:, own, own]).p_value
         start = own.stop
     return found
 
@@ -147,15 +148,15 @@ def _is_below(p_value: float | None, section: TwoStepSelection) -> bool:
     return p_value is not None and p_value < section.univariate_p_value
 
 
-def _univariate(train: pd.DataFrame, one: Predictor, target: SurvivalTarget) -> float | None:
+def _univariate(completed: CompletedTables, one: Predictor, target: SurvivalTarget) -> float | None:
     try:
-        return wald_p(train, [one], target)[one.name]
+        return wald_p(completed, [one], target)[one.name]
     except FitFailed:
         return None
 
 
 def _multivariable(
-    train: pd.DataFrame,
+    completed: CompletedTables,
     passed: Sequence[Predictor],
     target: SurvivalTarget,
     univariate: dict[str, float | None],
@@ -165,7 +166,7 @@ def _multivariable(
     without: set[str] = set()
     while left:
         try:
-            return wald_p(train, left, target), without
+            return wald_p(completed, left, target), without
         except FitFailed:
             weakest = max(left, key=lambda one: univariate[one.name] or 0.0)
             left.remove(weakest)

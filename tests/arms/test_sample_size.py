@@ -9,6 +9,7 @@ import pytest
 from components.arms.preparation import prepare_arm
 from components.arms.sample_size import required_n, sample_size
 from components.cohort.endpoint import survival_target
+from components.cohort.imputation import CompletedTables
 from components.study.vocabulary import ModelKind, SignatureState
 from tests.arms.conftest import ARM, draw_arm
 
@@ -25,8 +26,9 @@ def test_the_least_number_is_that_of_the_published_examples(r2, p, n):
 
 
 def judge(table, names):
-    prepared = prepare_arm(ARM, table, table, names=names, signature=SignatureState.FITTED)
-    return sample_size(ARM, ModelKind.CLINICAL, table, prepared.clinical, survival_target(table))
+    prepared = prepare_arm(ARM, table, names=names, signature=SignatureState.FITTED)
+    whole, target = CompletedTables((table,), {}), survival_target(table)
+    return sample_size(ARM, ModelKind.CLINICAL, whole, prepared.clinical, target)
 
 
 def test_the_shrinkage_is_the_heuristic_one_of_the_likelihood_ratio(models, train):

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from components.arms.choosing import ChosenArm
-from components.arms.fitting import _fit_models
+from components.arms.estimating import fit_kind
 from components.arms.preparation import prepare_arm
 from components.arms.separation import separations
+from components.cohort.endpoint import survival_target
+from components.cohort.imputation import CompletedTables
 from components.study.protocol import read_protocol
 from components.study.vocabulary import ModelKind, SignatureState
 from components.survival.design import Predictor
@@ -62,12 +63,17 @@ def test_a_selected_model_without_a_finite_estimate_gets_a_penalty_and_says_so(t
     section = read_protocol(PROTOCOLS / "paper.yaml").clinical
     none_died = train.assign(death=train["death"].where(train["bclc_stage"] != "B", 0))
     names = ("tumor_diameter_cm", "bclc_stage")
-    prepared = prepare_arm(ARM, none_died, none_died, names=names, signature=SignatureState.ABSENT)
-    wanted = {ModelKind.CLINICAL: prepared.clinical}
-    chosen = ChosenArm(prepared, wanted, wanted, None)
-    fitted = _fit_models(ARM, chosen, section, signature=SignatureState.ABSENT, seed=1)
-    (said,) = fitted.rescued
-    assert "without a penalty" in said.asked
-    assert "ridge penalty" in said.done
-    assert "bclc_stage=B" in said.why
-    assert fitted.models[ModelKind.CLINICAL].ridge > 0
+    prepared = prepare_arm(ARM, none_died, names=names, signature=SignatureState.ABSENT)
+    fitted = fit_kind(
+        ARM,
+        ModelKind.CLINICAL,
+        CompletedTables((none_died,), {}),
+        prepared.clinical,
+        survival_target(none_died),
+        section=section,
+        seed=1,
+    )
+    assert "without a penalty" in fitted.rescued.asked
+    assert "ridge penalty" in fitted.rescued.done
+    assert "bclc_stage=B" in fitted.rescued.why
+    assert fitted.model.ridge == fitted.ridge.penalty > 0

@@ -7,6 +7,7 @@ from scipy import stats
 from components.arms.preparation import signature_predictor
 from components.arms.two_step import reselect, two_step, wald_p
 from components.cohort.endpoint import survival_target
+from components.cohort.imputation import CompletedTables
 from components.study.protocol import ClinicalSection, TwoStepSelection
 from components.study.vocabulary import ModelKind, SignatureState, Split
 from components.survival.design import Predictor, design_matrix
@@ -17,6 +18,11 @@ from tests.arms.conftest import ARM, draw_arm, fit
 STUDY = TwoStepSelection(univariate_p_value=0.1, multivariable_p_value=0.05, combined="keep")
 CANDIDATES = ("bclc_stage", "cirrhosis", "albi_grade", "tumor_diameter_cm")
 CLINICAL, COMBINED = ModelKind.CLINICAL, ModelKind.COMBINED
+
+
+def whole(table):
+    """Training patients without an empty cell."""
+    return CompletedTables((table,), {})
 
 
 def categorical(name, *levels):
@@ -46,7 +52,7 @@ def section(**changes):
 
 
 def test_the_joint_wald_p_of_a_factor_is_that_of_lifelines_covariance(train):
-    found = wald_p(train, PREDICTORS, survival_target(train))
+    found = wald_p(whole(train), PREDICTORS, survival_target(train))
     x = pd.DataFrame(design_matrix(train, PREDICTORS), index=train.index)
     other = CoxPHFitter().fit(x.assign(t=train["os_days"], e=train["death"]), "t", "e")
     stage, covariance = other.params_.to_numpy()[:2], other.variance_matrix_.to_numpy()[:2, :2]
@@ -57,12 +63,12 @@ def test_the_joint_wald_p_of_a_factor_is_that_of_lifelines_covariance(train):
 
 def test_a_candidate_without_an_effect_is_not_selected_and_both_p_values_decide(train):
     target = survival_target(train)
-    kept, selection = two_step(train, PREDICTORS, target, STUDY)
+    kept, selection = two_step(whole(train), PREDICTORS, target, STUDY)
     by_name = {one.name: one for one in selection.candidates}
     assert "bclc_stage" in {one.name for one in kept}
     assert not by_name["cirrhosis"].is_kept
     entered = [one for one in PREDICTORS if by_name[one.name].univariate_p < 0.1]
-    together = wald_p(train, entered, target)
+    together = wald_p(whole(train), entered, target)
     for one in selection.candidates:
         assert one.multivariable_p == pytest.approx(together.get(one.name))
         assert one.is_kept == (together.get(one.name, 1.0) < 0.05)
@@ -96,9 +102,9 @@ def test_the_combined_model_keeps_or_selects_again(protocol, train, test):
     shadow = {"tumor_diameter_cm": train["dl_signature"] + rng.normal(size=len(train))}
     shadowed, target = train.assign(**shadow), survival_target(train)
     signature = signature_predictor(shadowed)
-    kept, _ = two_step(shadowed, [continuous("tumor_diameter_cm")], target, STUDY)
+    kept, _ = two_step(whole(shadowed), [continuous("tumor_diameter_cm")], target, STUDY)
     assert [one.name for one in kept] == ["tumor_diameter_cm"]
-    again = reselect(shadowed, kept, target, signature=signature, p_value=0.05)
+    again = reselect(whole(shadowed), kept, target, signature=signature, p_value=0.05)
     assert [one.name for one in again] == ["dl_signature"]
     keeping = fit(protocol, shadowed, test, clinical=section(combined="keep"))
     choosing = fit(protocol, shadowed, test, clinical=section(combined="reselect"))
@@ -110,12 +116,12 @@ def test_the_combined_model_keeps_or_selects_again(protocol, train, test):
 def test_a_candidate_without_an_estimate_is_left_out_and_named(train):
     twin = train.assign(age_years=train["dl_signature"] * 2)
     candidates = [continuous("dl_signature"), continuous("age_years")]
-    kept, selection = two_step(twin, candidates, survival_target(twin), STUDY)
+    kept, selection = two_step(whole(twin), candidates, survival_target(twin), STUDY)
     assert len(kept) == 1
     assert [one.why for one in selection.candidates].count(None) == 1
     spared = train.assign(capsule=np.where(train["death"] == 1, "absent", "intact"))
     _, selection = two_step(
-        spared, [categorical("capsule", "absent", "intact")], survival_target(spared), STUDY
+        whole(spared), [categorical("capsule", "absent", "intact")], survival_target(spared), STUDY
     )
     assert selection.candidates[0].univariate_p is None
     assert "no finite estimate" in selection.candidates[0].why
