@@ -7,10 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.survival.ipcw import CensoringDistribution
+from components.survival.pair_counting import PairOrder, tied_deaths
 from components.survival.target import FloatArray, SurvivalTarget
 
-# Pairs compared at a time: some 32 MB an array.
-_BLOCK_PAIRS = 4_000_000
+
+@dataclass(frozen=True)
+class PairCounts:
+    """The weight of the pairs by kind, as R's `concordance` prints them.
+
+    `tied_score` (R: tied.x) counts half in C, `tied_time` and `tied_both` (two deaths at one time,
+    of different and of equal scores; tied.y, tied.xy) not at all.
+    """
+
+    concordant: float
+    discordant: float
+    tied_score: float
+    tied_time: float
+    tied_both: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,34 +39,75 @@ class Concordance:
     pairs: float
 
     @classmethod
-    def of(cls, target: SurvivalTarget, score: FloatArray, weight: FloatArray) -> Self | None:
+    def of(
+        cls,
+        target: SurvivalTarget,
+        score: FloatArray,
+        weight: FloatArray,
+        *,
+        strata: NDArray[Any] | None = None,
+        case_weight: FloatArray | None = None,
+    ) -> Self | None:
         """The concordance of a score (n,), higher = higher risk; None without a comparable pair.
 
-        A pair is comparable if one dies while the other is still followed; it weighs as much as
-        the one who dies (`weight`, (n,)). Pairs of equal scores count half, pairs of deaths at
-        one time not at all.
+        A pair is comparable if one dies while the other is still followed; pairs of equal scores
+        count half, pairs of deaths at one time not at all. O(n log n).
+
+        Args:
+            target: Follow-up of the n patients.
+            score: (n,) higher = higher risk.
+            weight: (n,) of a pair by the one who dies, as `pair_weights` gives it.
+            strata: (n,) pairs count within a stratum only; one stratum by default.
+            case_weight: (n,) of the patients, a pair weighs the product; 1 by default.
         """
-        dying = np.flatnonzero(target.event & (weight > 0))
-        agree, pairs = np.zeros(target.n), np.zeros(target.n)
-        for block in np.array_split(dying, 1 + dying.size * target.n // _BLOCK_PAIRS):
-            time, own = target.time_days[block, None], score[block, None]
-            outlives = (target.time_days > time) | ((target.time_days == time) & ~target.event)
-            weighted = weight[block, None] * outlives
-            agreeing = weighted * (np.sign(own - score) + 1.0) / 2.0
-            agree += agreeing.sum(axis=0)
-            pairs += weighted.sum(axis=0)
-            agree[block] += agreeing.sum(axis=1)
-            pairs[block] += weighted.sum(axis=1)
-        total = float(pairs.sum()) / 2.0
+        case = np.ones(target.n) if case_weight is None else case_weight
+        sums = np.empty((target.n, 3))
+        for rows in _by_stratum(target.n, strata):
+            order = PairOrder.of(target.subset(rows), score[rows])
+            ordered = rows[order.order]
+            sums[rows] = order.by_patient(weight[ordered], case[ordered])
+        agree, pairs = sums[:, 0] + sums[:, 2] / 2.0, sums.sum(axis=1)
+        total = float(case @ pairs) / 2.0
         if total == 0:
             return None
-        value = float(agree.sum()) / 2.0 / total
-        return cls(value, (agree - value * pairs) / total, total)
+        value = float(case @ agree) / 2.0 / total
+        return cls(value, case * (agree - value * pairs) / total, total)
 
     @property
     def std_error(self) -> float:
         """Standard error by the infinitesimal jackknife, the weights taken as known."""
         return float(np.sqrt(np.sum(self.influence**2)))
+
+
+def concordance_value(
+    target: SurvivalTarget,
+    score: FloatArray,
+    weight: FloatArray | None = None,
+    *,
+    strata: NDArray[Any] | None = None,
+) -> float | None:
+    """C alone, without the influences: half the time of `Concordance.of`; Harrell's by default."""
+    counts = _comparable(target, score, _ones_unless(weight, target.n), strata, np.ones(target.n))
+    pairs = counts.sum()
+    return float((counts[0] + counts[2] / 2.0) / pairs) if pairs > 0 else None
+
+
+def pair_counts(
+    target: SurvivalTarget,
+    score: FloatArray,
+    weight: FloatArray | None = None,
+    *,
+    strata: NDArray[Any] | None = None,
+    case_weight: FloatArray | None = None,
+) -> PairCounts:
+    """The pairs by kind, weighed as in `Concordance.of`; Harrell's counts by default."""
+    weight, case = _ones_unless(weight, target.n), _ones_unless(case_weight, target.n)
+    comparable = _comparable(target, score, weight, strata, case)
+    tied = [
+        tied_deaths(target.subset(rows), score[rows], weight[rows], case[rows])
+        for rows in _by_stratum(target.n, strata)
+    ]
+    return PairCounts(*comparable.tolist(), *np.sum(tied, axis=0).tolist())
 
 
 def concordance_within(
@@ -63,21 +117,62 @@ def concordance_within(
 
     Pairs of two groups do not count, as with R's `concordance(... + strata(group))`.
     """
-    found = []
-    for group in np.unique(groups):
-        part = target.subset(groups == group)
-        found.append(Concordance.of(part, score[groups == group], pair_weights(part, None)))
-    known = [one for one in found if one is not None]
-    if not known:
-        return None
-    return float(np.average([one.value for one in known], weights=[one.pairs for one in known]))
+    return concordance_value(target, score, strata=groups)
 
 
-def pair_weights(target: SurvivalTarget, tau_days: float | None) -> FloatArray:
-    """Harrell's pair weights 1, or with a tau Uno's: 1/G(T-)^2 of deaths up to tau, else 0."""
+def pair_weights(
+    target: SurvivalTarget,
+    tau_days: float | None,
+    *,
+    strata: NDArray[Any] | None = None,
+    case_weight: FloatArray | None = None,
+) -> FloatArray:
+    """Harrell's pair weights 1, or with a tau Uno's: 1/G(T-)^2 of deaths up to tau, else 0.
+
+    G is that of the patients (n,) of a stratum, each counted by the case weight.
+    """
     if tau_days is None:
         return np.ones(target.n)
     weight = np.zeros(target.n)
-    dead = target.event & (target.time_days <= tau_days)
-    weight[dead] = 1.0 / CensoringDistribution.fit(target).before(target.time_days[dead]) ** 2
+    for rows in _by_stratum(target.n, strata):
+        part = target.subset(rows)
+        censoring = CensoringDistribution.fit(
+            part, None if case_weight is None else case_weight[rows]
+        )
+        dead = part.event & (part.time_days <= tau_days)
+        weight[rows[dead]] = 1.0 / censoring.before(part.time_days[dead]) ** 2
     return weight
+
+
+def deaths_up_to(target: SurvivalTarget, tau_days: float) -> FloatArray:
+    """The pair weights (n,) of Harrell's C over deaths up to tau (R: `ymax`)."""
+    return np.asarray(target.event & (target.time_days <= tau_days), dtype=np.float64)
+
+
+def _comparable(
+    target: SurvivalTarget,
+    score: FloatArray,
+    weight: FloatArray,
+    strata: NDArray[Any] | None,
+    case: FloatArray,
+) -> FloatArray:
+    """Concordant, discordant and score-tied weight (3,)."""
+    counts = np.zeros(3)
+    for rows in _by_stratum(target.n, strata):
+        order = PairOrder.of(target.subset(rows), score[rows])
+        ordered = rows[order.order]
+        counts += order.totals(weight[ordered], case[ordered])
+    return counts
+
+
+def _by_stratum(n: int, strata: NDArray[Any] | None) -> list[NDArray[np.intp]]:
+    """The row numbers of each stratum."""
+    if strata is None:
+        return [np.arange(n)]
+    _, stratum = np.unique(strata, return_inverse=True)
+    order = np.argsort(stratum, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(stratum))[:-1])
+
+
+def _ones_unless(weight: FloatArray | None, n: int) -> FloatArray:
+    return np.ones(n) if weight is None else weight

@@ -5,13 +5,18 @@ Harrell's C without its standard error, weigh Uno's C and the AUC by G(T) where 
 give no interval of a time-dependent AUC.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from components.study.results import Estimate
-from components.survival.concordance import Concordance, pair_weights
+from components.survival.comparison import NO_PAIR, compare_c
+from components.survival.concordance import Concordance, deaths_up_to, pair_weights
+from components.survival.cumulative_auc import auc_reason, auc_with_influence
 from components.survival.horizons import is_estimable, last_estimable_horizon
-from components.survival.intervals import influence_estimate, wald_estimate
-from components.survival.ipcw import HIGH, LOW, censoring_influence, label_weights, risk_labels
+from components.survival.intervals import influence_estimate, not_estimable, wald_estimate
+from components.survival.ipcw import CaseRule
 from components.survival.target import FloatArray, SurvivalTarget
 from components.survival.time_roc import (
     Classification,
@@ -35,22 +40,54 @@ __all__ = [
     "youden_cutoff",
 ]
 
-_NO_PAIR = "no two patients are comparable: nobody dies while another is still followed"
 
+def harrell_c(
+    target: SurvivalTarget,
+    score: FloatArray,
+    *,
+    tau_days: float | None = None,
+    strata: NDArray[Any] | None = None,
+    case_weight: FloatArray | None = None,
+    level: float = 0.95,
+) -> Estimate:
+    """Harrell's C with the standard error of R's `survival::concordance`.
 
-def harrell_c(target: SurvivalTarget, score: FloatArray, *, level: float = 0.95) -> Estimate:
-    """Harrell's C with the standard error of R's `survival::concordance`."""
-    return _concordance_estimate(target, score, tau_days=None, level=level)
+    Harrell et al. 1996, doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4.
+
+    Args:
+        target: Follow-up of the n patients.
+        score: (n,) higher = higher risk.
+        tau_days: Only deaths up to it count (R: `ymax`); all by default.
+        strata: (n,) pairs count within a stratum only.
+        case_weight: (n,) of the patients.
+        level: Confidence level.
+    """
+    method = "Harrell's C, infinitesimal jackknife"
+    weight = np.ones(target.n) if tau_days is None else deaths_up_to(target, tau_days)
+    found = Concordance.of(target, score, weight, strata=strata, case_weight=case_weight)
+    return _concordance_estimate(target, found, method=method, level=level, tau_days=tau_days)
 
 
 def uno_c(
-    target: SurvivalTarget, score: FloatArray, *, tau_days: float, level: float = 0.95
+    target: SurvivalTarget,
+    score: FloatArray,
+    *,
+    tau_days: float,
+    strata: NDArray[Any] | None = None,
+    case_weight: FloatArray | None = None,
+    level: float = 0.95,
 ) -> Estimate:
-    """Uno's C over deaths up to tau, G from these patients.
+    """Uno's C over deaths up to tau, G from these patients (of a stratum); else as `harrell_c`.
 
     Uno et al. 2011, doi:10.1002/sim.4154; R: `concordance(timewt = "n/G2", ymax = tau)`.
     """
-    return _concordance_estimate(target, score, tau_days=tau_days, level=level)
+    method = "Uno's C, infinitesimal jackknife"
+    if target.n and tau_days > target.time_days.max():
+        reason = f"follow-up ends at day {target.time_days.max():g}, before tau {tau_days:g}"
+        return not_estimable(target, reason, method=method, horizon_days=tau_days)
+    weight = pair_weights(target, tau_days, strata=strata, case_weight=case_weight)
+    found = Concordance.of(target, score, weight, strata=strata, case_weight=case_weight)
+    return _concordance_estimate(target, found, method=method, level=level, tau_days=tau_days)
 
 
 def c_difference(
@@ -61,41 +98,11 @@ def c_difference(
     tau_days: float | None = None,
     level: float = 0.95,
 ) -> Estimate:
-    """C of score a minus C of score b in the same patients: Harrell's, or Uno's up to a tau."""
-    kind = "Harrell's" if tau_days is None else "Uno's"
-    method = f"difference of {kind} C, paired infinitesimal jackknife"
-    weight = pair_weights(target, tau_days)
-    a, b = Concordance.of(target, score_a, weight), Concordance.of(target, score_b, weight)
-    if a is None or b is None:
-        return _not_estimable(target, _NO_PAIR, method=method, horizon_days=tau_days)
-    std_error = float(np.sqrt(np.sum((a.influence - b.influence) ** 2)))
-    return wald_estimate(
-        target,
-        a.value - b.value,
-        std_error,
-        method=method,
-        level=level,
-        horizon_days=tau_days,
-        bounds=(-1.0, 1.0),
-    )
+    """C of score a minus C of score b in the same patients: Harrell's, or Uno's up to a tau.
 
-
-def _concordance_estimate(
-    target: SurvivalTarget, score: FloatArray, *, tau_days: float | None, level: float
-) -> Estimate:
-    method = f"{'Harrell' if tau_days is None else 'Uno'}'s C, infinitesimal jackknife"
-    found = Concordance.of(target, score, pair_weights(target, tau_days))
-    if found is None:
-        return _not_estimable(target, _NO_PAIR, method=method, horizon_days=tau_days)
-    return wald_estimate(
-        target,
-        found.value,
-        found.std_error,
-        method=method,
-        level=level,
-        horizon_days=tau_days,
-        bounds=(0.0, 1.0),
-    )
+    `comparison.compare_c` gives the test and the covariance as well.
+    """
+    return compare_c(target, score_a, score_b, tau_days=tau_days, level=level).difference
 
 
 def auc_ipcw(
@@ -105,6 +112,7 @@ def auc_ipcw(
     horizon_days: float,
     level: float = 0.95,
     weights: FloatArray | None = None,
+    cases: CaseRule = "by",
 ) -> Estimate:
     """Cumulative/dynamic AUC: dead by the horizon against followed beyond it.
 
@@ -114,46 +122,40 @@ def auc_ipcw(
     Args:
         target: Follow-up of the n patients.
         score: (n,) higher = higher risk.
-        horizon_days: Deaths at the horizon itself are cases.
+        horizon_days: The horizon.
         level: Confidence level.
         weights: (n,) of `label_weights`; by default from these patients' own G, uncapped.
+        cases: `by` takes deaths at the horizon itself for cases, as R's riskRegression; `before`
+            for neither cases nor controls, as R's timeROC.
     """
-    method = "cumulative/dynamic AUC by IPCW, influence function"
-    labels = risk_labels(target, horizon_days)
-    case, control = labels == HIGH, labels == LOW
-    if not case.any() or not control.any():
-        reason = f"{int(case.sum())} have died by, {int(control.sum())} are seen beyond the horizon"
-        return _not_estimable(target, reason, method=method, horizon_days=horizon_days)
-    known = weights is not None
-    if weights is None:
-        weights = label_weights(target, horizon_days, fitted_on=target)
-    below = _share_below(score[control], weights[control], score)
-    above = 1.0 - _share_below(score[case], weights[case], score)
-    value = float(np.average(below[case], weights=weights[case]))
-    influence = np.zeros(target.n)
-    influence[case] = weights[case] / weights[case].mean() / case.mean() * (below[case] - value)
-    influence[control] = (
-        weights[control] / weights[control].mean() / control.mean() * (above[control] - value)
-    )
-    if not known:
-        influence = influence + censoring_influence(target, influence, horizon_days)
+    by = "" if cases == "by" else ", deaths before the horizon"
+    method = f"cumulative/dynamic AUC by IPCW{by}, influence function"
+    found = auc_with_influence(target, score, horizon_days, weights=weights, cases=cases)
+    if found is None:
+        reason = auc_reason(target, horizon_days, cases)
+        return not_estimable(target, reason, method=method, horizon_days=horizon_days)
+    value, influence = found
     return influence_estimate(
         target, value, influence, method=method, level=level, horizon_days=horizon_days
     )
 
 
-def _share_below(among: FloatArray, weights: FloatArray, score: FloatArray) -> FloatArray:
-    """The weighted share of `among` below each score, equal ones counted half."""
-    order = np.argsort(among, kind="stable")
-    total = np.concatenate([[0.0], np.cumsum(weights[order])])
-    less = total[np.searchsorted(among[order], score, side="left")]
-    up_to = total[np.searchsorted(among[order], score, side="right")]
-    return np.asarray((less + up_to) / 2.0 / total[-1])
-
-
-def _not_estimable(
-    target: SurvivalTarget, reason: str, *, method: str, horizon_days: float | None
+def _concordance_estimate(
+    target: SurvivalTarget,
+    found: Concordance | None,
+    *,
+    method: str,
+    level: float,
+    tau_days: float | None,
 ) -> Estimate:
-    return Estimate.not_estimable(
-        reason, n=target.n, n_events=target.n_events, method=method, horizon_days=horizon_days
+    if found is None:
+        return not_estimable(target, NO_PAIR, method=method, horizon_days=tau_days)
+    return wald_estimate(
+        target,
+        found.value,
+        found.std_error,
+        method=method,
+        level=level,
+        horizon_days=tau_days,
+        bounds=(0.0, 1.0),
     )

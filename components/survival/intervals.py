@@ -7,6 +7,15 @@ from components.study.results import Estimate
 from components.survival.target import FloatArray, SurvivalTarget
 
 
+def not_estimable(
+    target: SurvivalTarget, reason: str, *, method: str, horizon_days: float | None = None
+) -> Estimate:
+    """The record of a figure that these patients cannot give."""
+    return Estimate.not_estimable(
+        reason, n=target.n, n_events=target.n_events, method=method, horizon_days=horizon_days
+    )
+
+
 def wald_estimate(
     target: SurvivalTarget,
     value: float,
@@ -74,7 +83,7 @@ def repeated_cv_estimate(
     m = values.size
     if m < 2:
         reason = f"{m} of the folds gave a figure, at least 2 are needed"
-        return Estimate.not_estimable(reason, n=target.n, n_events=target.n_events, method=method)
+        return not_estimable(target, reason, method=method)
     mean, inflation = float(values.mean()), 1.0 / m + 1.0 / (n_folds - 1)
     half = float(stdtrit(m - 1, (1 + level) / 2) * values.std(ddof=1) * np.sqrt(inflation))
     return Estimate(

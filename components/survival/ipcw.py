@@ -6,15 +6,19 @@ of censoring at a time are those who do not die at it.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from components.errors import DataError
-from components.survival.target import FloatArray, IntArray, SurvivalTarget
+from components.survival.target import FloatArray, SurvivalTarget
 
 HIGH, LOW, UNKNOWN = 1, 0, -1
+
+CaseRule = Literal["by", "before"]
+"""Who is a case at a horizon: who died by it (T <= t; R's riskRegression, scikit-survival), or
+before it (T < t; R's timeROC), where a death at the horizon itself is neither case nor control."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,25 +26,31 @@ class CensoringDistribution:
     """The Kaplan-Meier estimate of G(t), the probability not to be censored by t.
 
     `times_days` (m,) are the distinct censoring times, with `n_at_risk` of censoring and
-    `n_censored` there; `probability` (m,) is G at them.
+    `n_censored` there (weights); `probability` (m,) is G at them.
     """
 
     times_days: FloatArray
-    n_at_risk: IntArray
-    n_censored: IntArray
+    n_at_risk: FloatArray
+    n_censored: FloatArray
     probability: FloatArray
 
     @classmethod
-    def fit(cls, target: SurvivalTarget) -> Self:
-        """The censoring distribution of a sample."""
-        censored = np.sort(target.time_days[~target.event])
-        times, n_censored = np.unique(censored, return_counts=True)
-        followed = target.n - np.searchsorted(np.sort(target.time_days), times, side="left")
-        dead = np.sort(target.time_days[target.event])
-        dying = np.searchsorted(dead, times, side="right") - np.searchsorted(dead, times)
-        n_at_risk = followed - dying
-        probability = np.asarray(np.cumprod(1.0 - n_censored / n_at_risk), dtype=np.float64)
-        return cls(times, n_at_risk, n_censored, probability)
+    def fit(cls, target: SurvivalTarget, case_weight: FloatArray | None = None) -> Self:
+        """The censoring distribution of a sample; a patient counts by the case weight (n,)."""
+        order = np.argsort(target.time_days, kind="stable")
+        time, censored = target.time_days[order], ~target.event[order]
+        weight = np.ones(target.n) if case_weight is None else case_weight[order]
+        censored &= weight > 0
+        leaving = time[censored]
+        first = np.flatnonzero(np.concatenate([leaving[:1] > 0, leaving[1:] != leaving[:-1]]))
+        times = leaving[first]
+        if times.size == 0:
+            return cls(times, np.zeros(0), np.zeros(0), np.zeros(0))
+        n_censored = np.add.reduceat(weight[censored], first)
+        later = np.searchsorted(time, times, side="right")
+        beyond = np.concatenate([np.cumsum(weight[::-1])[::-1], [0.0]])[later]
+        n_at_risk = beyond + n_censored
+        return cls(times, n_at_risk, n_censored, np.cumprod(beyond / n_at_risk))
 
     def at(self, times_days: ArrayLike) -> FloatArray:
         """G(t) at each time."""
@@ -53,11 +63,14 @@ class CensoringDistribution:
         return np.asarray(np.concatenate([[1.0], self.probability])[index])
 
 
-def risk_labels(target: SurvivalTarget, horizon_days: float) -> NDArray[np.int8]:
+def risk_labels(
+    target: SurvivalTarget, horizon_days: float, *, cases: CaseRule = "by"
+) -> NDArray[np.int8]:
     """The label (n,): 1 dead by the horizon, 0 followed beyond it, -1 censored before."""
     labels = np.full(target.n, UNKNOWN, dtype=np.int8)
     labels[target.time_days > horizon_days] = LOW
-    labels[target.event & (target.time_days <= horizon_days)] = HIGH
+    in_time = np.less_equal if cases == "by" else np.less
+    labels[target.event & in_time(target.time_days, horizon_days)] = HIGH
     return labels
 
 
@@ -67,6 +80,7 @@ def label_weights(
     *,
     fitted_on: SurvivalTarget,
     cap: float = np.inf,
+    cases: CaseRule = "by",
 ) -> FloatArray:
     """Weights (n,) of the labels: 1/G(T-) of the dead, 1/G(horizon) of the low, 0 of the unknown.
 
@@ -75,11 +89,12 @@ def label_weights(
         horizon_days: The label's horizon.
         fitted_on: The patients whose censoring gives G (of one arm, of a fold's training part).
         cap: No weight exceeds it.
+        cases: Whether a death at the horizon itself is a case.
 
     Raises:
         DataError: A weight is infinite and uncapped: nobody of `fitted_on` is followed so long.
     """
-    labels = risk_labels(target, horizon_days)
+    labels = risk_labels(target, horizon_days, cases=cases)
     censoring = CensoringDistribution.fit(fitted_on)
     probability = np.where(
         labels == HIGH, censoring.before(target.time_days), censoring.at(horizon_days)

@@ -10,7 +10,7 @@ import numpy as np
 from components.errors import DataError
 from components.study.results import Estimate, Record
 from components.survival.intervals import wilson_estimate
-from components.survival.ipcw import HIGH, LOW, label_weights, risk_labels
+from components.survival.ipcw import HIGH, LOW, CaseRule, label_weights, risk_labels
 from components.survival.target import BoolArray, FloatArray, SurvivalTarget
 
 
@@ -33,13 +33,14 @@ def roc_ipcw(
     *,
     horizon_days: float,
     weights: FloatArray | None = None,
+    cases: CaseRule = "by",
 ) -> RocCurve:
-    """The cumulative/dynamic ROC curve at a horizon; `weights` (n,) as in `auc_ipcw`.
+    """The cumulative/dynamic ROC curve at a horizon; `weights` (n,) and `cases` as in `auc_ipcw`.
 
     Raises:
         DataError: Nobody has died by the horizon, or nobody is seen beyond it.
     """
-    case, control, weights = _weighted(target, horizon_days, weights)
+    case, control, weights = _weighted(target, horizon_days, weights, cases)
     known = case | control
     levels = np.unique(score[known])
     thresholds = np.concatenate(
@@ -84,7 +85,7 @@ def classification_at(
     Raises:
         DataError: Nobody has died by the horizon, or nobody is seen beyond it.
     """
-    case, control, weights = _weighted(target, horizon_days, weights)
+    case, control, weights = _weighted(target, horizon_days, weights, "by")
     right = np.where(case, score > cutoff, score <= cutoff).astype(np.float64)
     estimates = {
         name: wilson_estimate(
@@ -105,10 +106,10 @@ def classification_at(
 
 
 def _weighted(
-    target: SurvivalTarget, horizon_days: float, weights: FloatArray | None
+    target: SurvivalTarget, horizon_days: float, weights: FloatArray | None, cases: CaseRule
 ) -> tuple[BoolArray, BoolArray, FloatArray]:
     """Masks of cases and controls, and the weights of the labels."""
-    labels = risk_labels(target, horizon_days)
+    labels = risk_labels(target, horizon_days, cases=cases)
     case, control = labels == HIGH, labels == LOW
     if not case.any() or not control.any():
         msg = (
@@ -117,7 +118,7 @@ def _weighted(
         )
         raise DataError(msg)
     if weights is None:
-        weights = label_weights(target, horizon_days, fitted_on=target)
+        weights = label_weights(target, horizon_days, fitted_on=target, cases=cases)
     return case, control, weights
 
 
