@@ -107,10 +107,12 @@ class CoxModel(Record):
         predictors: Sequence[Predictor],
         ties: Ties,
         ridge: float,
+        weights: FloatArray | None = None,
     ) -> Self:
         """The record of a fit to the design matrix `x` (n, p) of `predictors`."""
         means = x.mean(axis=0)
-        times, hazard = baseline_hazard((x - means) @ fit.coefficients, target, ties=ties)
+        lp = (x - means) @ fit.coefficients
+        times, hazard = baseline_hazard(lp, target, ties=ties, weights=weights)
         return cls(
             predictors=tuple(predictors),
             columns=column_names(predictors),
@@ -120,8 +122,8 @@ class CoxModel(Record):
             means=tuple(means.tolist()),
             ties=ties,
             ridge=ridge,
-            n=target.n,
-            n_events=target.n_events,
+            n=fit.n,
+            n_events=fit.n_events,
             log_likelihood_null=fit.log_likelihood_null,
             log_likelihood=fit.log_likelihood,
             follow_up_days=float(target.time_days.max()),
@@ -138,10 +140,12 @@ def fit_cox_model(
     *,
     ridge: float = 0.0,
     ties: Ties = "efron",
+    weights: FloatArray | None = None,
 ) -> CoxModel:
     """The Cox model of a table's predictors, rows in the order of `target`.
 
-    `ridge` penalises 0.5 * ridge * sum((b_j sd_j)^2), sd_j the 1/n standard deviations.
+    `ridge` penalises 0.5 * ridge * sum((b_j sd_j)^2), sd_j the 1/n standard deviations; `weights`
+    (n,) are case weights.
 
     Raises:
         CohortRejected: A column or cell is missing, or a level is unknown.
@@ -149,8 +153,11 @@ def fit_cox_model(
         FitFailed: The estimate does not exist (see `fit_cox`).
     """
     x = design_matrix(table, predictors)
-    fit = fit_cox(x, target, ties=ties, ridge=ridge, columns=column_names(predictors))
-    return CoxModel.of(fit, x, target, predictors=predictors, ties=ties, ridge=ridge)
+    names = column_names(predictors)
+    fit = fit_cox(x, target, ties=ties, ridge=ridge, columns=names, weights=weights)
+    return CoxModel.of(
+        fit, x, target, predictors=predictors, ties=ties, ridge=ridge, weights=weights
+    )
 
 
 class RidgeChoice(Record):

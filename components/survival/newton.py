@@ -1,43 +1,72 @@
-"""Fitting a Cox model to arrays: Newton's method, and why an estimate may not exist."""
+"""Fitting a Cox model to arrays by Newton's method."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.linalg import lapack
 
-from components.errors import FitFailed, NoEventsInArm
-from components.survival.partial_likelihood import Likelihood, likelihood
-from components.survival.risk_sets import RiskSets, Ties, risk_sets
+from components.errors import FitFailed
+from components.survival.cox_fit import ChiSquareTest, CoxFit
+from components.survival.identification import (
+    check_count,
+    check_identified,
+    check_input,
+    check_separation,
+)
+from components.survival.partial_likelihood import Likelihood, sorted_likelihood
+from components.survival.residuals import dfbeta, score_residuals
+from components.survival.risk_sets import RiskSets, SortedStrata, Ties, risk_sets
+from components.survival.robust import robust_covariance, robust_score_test
 from components.survival.target import FloatArray, IntArray, SurvivalTarget
+
+__all__ = ["ChiSquareTest", "CoxFit", "fit_cox"]
 
 _MAX_ITERATIONS = 60
 # Twice the distance to the maximum of the likelihood before the last Newton step, which squares it.
 _DECREMENT = 1e-11
-# How much of a column's information may be lost between zero and the estimate. A maximum at
-# infinity loses all of it (some 1e-9 is left when Newton stops); real effects keep over a tenth.
-_INFORMATION_LEFT = 1e-4
-_SMALLEST_EIGENVALUE = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
-class CoxFit:
-    """A fitted Cox model of p columns.
+class _Sample:
+    """The patients of weight above 0, as given: columns (n, p), follow-up, weights, strata."""
 
-    `covariance` is the inverse of the (penalised) information, the likelihoods are unpenalised,
-    `score_test` is the chi-square with p degrees of freedom at coefficients of 0.
-    """
+    x: FloatArray
+    target: SurvivalTarget
+    weights: FloatArray | None
+    strata: IntArray | None
+    ties: Ties
 
-    coefficients: FloatArray
-    covariance: FloatArray
-    log_likelihood_null: float
-    log_likelihood: float
-    score_test: float
-    iterations: int
+    def residuals(self, coefficients: FloatArray) -> FloatArray:
+        """Score residuals (n, p)."""
+        return score_residuals(
+            self.x,
+            coefficients,
+            self.target,
+            strata=self.strata,
+            ties=self.ties,
+            weights=self.weights,
+        )
 
-    @property
-    def standard_errors(self) -> FloatArray:
-        """Standard errors (p,)."""
-        return np.sqrt(np.diag(self.covariance))
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """Standardised columns (n, p) in the order of `sample`, and their penalty (p,)."""
+
+    z: FloatArray
+    sample: SortedStrata
+    ties: Ties
+    penalty: FloatArray
+    names: tuple[str, ...]
+
+    def at(self, coefficients: FloatArray) -> Likelihood:
+        return sorted_likelihood(self.z, coefficients, self.sample, ties=self.ties)
+
+    def penalised(self, there: Likelihood, coefficients: FloatArray) -> float:
+        return there.value - 0.5 * float(self.penalty @ coefficients**2)
+
+    def information(self, there: Likelihood) -> FloatArray:
+        return np.asarray(there.information + np.diag(self.penalty))
 
 
 def fit_cox(
@@ -49,66 +78,136 @@ def fit_cox(
     ridge: float = 0.0,
     scale: FloatArray | None = None,
     columns: Sequence[str] | None = None,
+    weights: FloatArray | None = None,
+    cluster: IntArray | None = None,
+    robust: bool = False,
 ) -> CoxFit:
     """The Cox model of a design matrix (n, p); p may be 0.
 
     Args:
         x: Design matrix, uncentred; centring changes no coefficient.
         target: Follow-up of the n patients.
-        strata: (n,) numbers of the strata, each with its own baseline hazard.
-        ties: Efron (as R's `coxph`) or Breslow.
+        strata: (n,) numbers of the strata, each with its own baseline hazard. One without a death
+            adds nothing, and that is noted.
+        ties: Efron (as R's `coxph`), Breslow, or exact, the discrete conditional likelihood, whose
+            cost grows with tied deaths times patients at risk.
         ridge: Penalty: 0.5 * ridge * sum((b_j * scale_j)^2) is taken from the log likelihood.
-        scale: (p,) scale of the columns in the penalty; by default their 1/n standard deviation.
+        scale: (p,) scale of the columns in the penalty; by default their (weighted) 1/n standard
+            deviation.
         columns: Names for messages.
+        weights: (n,) case weights of at least 0. A patient of weight 0 is left out, and that is
+            noted (R refuses him); a weight of 2 counts as two patients (with Efron ties all but so:
+            as in R, the tied share their mean weight).
+        cluster: (n,) numbers of the clusters that the robust covariance sums over.
+        robust: Whether to give the robust covariance without clusters too.
 
     Raises:
-        NoEventsInArm: Nobody has died.
-        FitFailed: A column is constant, repeats others or separates the deaths from the others,
-            or Newton's method did not converge.
+        CohortRejected: Rows differ in number, or a weight is negative, missing or infinite.
+        NoEventsInArm: Nobody of weight above 0 has died.
+        UsageError: Weights, clusters or a robust covariance are asked of the exact likelihood.
+        FitFailed: A column is not finite, is constant, repeats others or separates the deaths from
+            the others, there are more columns than deaths, or Newton's method did not converge.
     """
-    if target.n_events == 0:
-        msg = f"expected deaths, none of the {target.n} patients has died; no Cox model exists"
-        raise NoEventsInArm(msg)
     names = tuple(columns) if columns is not None else tuple(f"#{j}" for j in range(x.shape[1]))
-    _check_finite(x, names)
-    scale = x.std(axis=0) if scale is None else scale
-    unit = np.where(np.ptp(x, axis=0) > 0, x.std(axis=0), np.where(scale > 0, scale, 1.0))
-    z = (x - x.mean(axis=0)) / unit
-    penalty = ridge * (scale / unit) ** 2
-    sets = risk_sets(target, strata=strata, ties=ties)
-    start = likelihood(z, np.zeros(z.shape[1]), sets)
-    _check_identified(start.information + np.diag(penalty), names)
-    coefficients, end, iterations = _newton(z, sets, penalty, start, names)
-    information = end.information + np.diag(penalty)
-    covariance = np.linalg.inv(information)
+    check_input(x, target, weights, ties, names)
+    sample = _used(_Sample(x, target, weights, strata, ties))
     if ridge == 0:
-        _check_separation(x, target, np.diag(covariance) * np.diag(start.information), names)
-    return CoxFit(
+        check_count(sample.target.n, sample.target.n_events, x.shape[1])
+    sets = risk_sets(sample.target, strata=sample.strata, ties=ties, weights=sample.weights)
+    problem, unit = _standardised(sample, sets, ridge, scale, names)
+    start = problem.at(np.zeros(len(names)))
+    check_identified(sample.x, problem.information(start), names)
+    coefficients, end, iterations = _newton(problem, start)
+    covariance: FloatArray = np.linalg.inv(problem.information(end))
+    if ridge == 0:
+        check_separation(
+            sample.x, sample.target, sample.strata, start.information, covariance, names
+        )
+    fit = CoxFit(
         coefficients=coefficients / unit,
         covariance=covariance / np.outer(unit, unit),
         log_likelihood_null=start.value,
         log_likelihood=end.value,
         score_test=_score_test(start),
         iterations=iterations,
+        df=float(np.sum(covariance * end.information)) if ridge > 0 else float(len(names)),
+        ties=ties,
+        n=sample.target.n,
+        n_events=sample.target.n_events,
+        notes=_notes(sample, sets, target.n - sample.target.n),
+    )
+    if cluster is None and not robust:
+        return fit
+    if cluster is not None and weights is not None:
+        cluster = cluster[weights > 0]
+    return _with_robust(fit, sample, cluster)
+
+
+def _used(sample: _Sample) -> _Sample:
+    """Without the patients of weight 0."""
+    if sample.weights is None or sample.weights.all():
+        return sample
+    kept = sample.weights > 0
+    return _Sample(
+        sample.x[kept],
+        sample.target.subset(kept),
+        sample.weights[kept],
+        None if sample.strata is None else sample.strata[kept],
+        sample.ties,
     )
 
 
-def _newton(
-    z: FloatArray,
+def _standardised(
+    sample: _Sample,
     sets: Sequence[RiskSets],
-    penalty: FloatArray,
-    start: Likelihood,
+    ridge: float,
+    scale: FloatArray | None,
     names: tuple[str, ...],
-) -> tuple[FloatArray, Likelihood, int]:
-    coefficients, now = np.zeros(z.shape[1]), start
+) -> tuple[_Problem, FloatArray]:
+    """The problem in columns of mean 0, and the unit (p,) that each was divided by."""
+    x, n = sample.x, sample.target.n
+    share = np.full(n, 1.0 / n) if sample.weights is None else sample.weights / sample.weights.sum()
+    centred = x - share @ x
+    spread = np.sqrt(share @ centred**2)
+    scale = spread if scale is None else scale
+    unit = np.where(np.ptp(x, axis=0) > 0, spread, np.where(scale > 0, scale, 1.0))
+    layout = SortedStrata.of(sets)
+    penalty = ridge * (scale / unit) ** 2
+    return _Problem(centred[layout.order] / unit, layout, sample.ties, penalty, names), unit
+
+
+def _with_robust(fit: CoxFit, sample: _Sample, cluster: IntArray | None) -> CoxFit:
+    weights = np.ones(fit.n) if sample.weights is None else sample.weights
+    influence = dfbeta(sample.residuals(fit.coefficients), fit.covariance, weights=weights)
+    at_zero = weights[:, None] * sample.residuals(np.zeros(fit.coefficients.size))
+    return replace(
+        fit,
+        robust_covariance=robust_covariance(influence, cluster),
+        robust_score_test=robust_score_test(at_zero, cluster),
+    )
+
+
+def _notes(sample: _Sample, sets: Sequence[RiskSets], n_without_weight: int) -> tuple[str, ...]:
+    notes = []
+    if n_without_weight:
+        notes.append(f"{n_without_weight} patients of weight 0 were left out")
+    if sample.strata is not None:
+        for stratum in np.setdiff1d(sample.strata, [sample.strata[s.order[0]] for s in sets]):
+            n = int(np.sum(sample.strata == stratum))
+            notes.append(f"stratum {stratum} ({n} patients) holds no death and adds nothing")
+    return tuple(notes)
+
+
+def _newton(problem: _Problem, start: Likelihood) -> tuple[FloatArray, Likelihood, int]:
+    coefficients, now = np.zeros(problem.z.shape[1]), start
     for iteration in range(_MAX_ITERATIONS):
-        gradient = now.gradient - penalty * coefficients
-        step = _solve(now.information + np.diag(penalty), gradient)
+        gradient = now.gradient - problem.penalty * coefficients
+        step = _solve(problem.information(now), gradient)
         close = float(step @ gradient) < _DECREMENT
-        coefficients, now = _line_search(z, sets, penalty, coefficients, now, step)
+        coefficients, now = _line_search(problem, coefficients, now, step)
         if close:
             return coefficients, now, iteration
-    worst = names[int(np.argmax(np.abs(coefficients)))]
+    worst = problem.names[int(np.argmax(np.abs(coefficients)))]
     msg = (
         f"the Cox model did not converge in {_MAX_ITERATIONS} iterations; the largest "
         f"standardised coefficient is that of column '{worst}': leave it out, merge its levels "
@@ -118,22 +217,17 @@ def _newton(
 
 
 def _line_search(
-    z: FloatArray,
-    sets: Sequence[RiskSets],
-    penalty: FloatArray,
-    coefficients: FloatArray,
-    now: Likelihood,
-    step: FloatArray,
+    problem: _Problem, coefficients: FloatArray, now: Likelihood, step: FloatArray
 ) -> tuple[FloatArray, Likelihood]:
     """The first of the halved Newton steps that does not lower the penalised likelihood."""
-    before = now.value - 0.5 * float(penalty @ coefficients**2)
+    before = problem.penalised(now, coefficients)
     tolerance = 1e-10 * (1.0 + abs(before))
     for halving in range(30):
         tried = coefficients + step / 2**halving
         # A far too long step under- or overflows; it is then halved like any other bad one.
         with np.errstate(all="ignore"):
-            there = likelihood(z, tried, sets)
-        after = there.value - 0.5 * float(penalty @ tried**2)
+            there = problem.at(tried)
+            after = problem.penalised(there, tried)
         finite = np.isfinite(after) and np.isfinite(there.information).all()
         if finite and after >= before - tolerance:
             return tried, there
@@ -147,57 +241,10 @@ def _score_test(start: Likelihood) -> float:
 
 
 def _solve(matrix: FloatArray, vector: FloatArray) -> FloatArray:
-    """Least squares: on its way to a maximum at infinity the information becomes singular."""
-    return np.asarray(np.linalg.lstsq(matrix, vector, rcond=None)[0], dtype=np.float64)
-
-
-def _check_finite(x: FloatArray, names: tuple[str, ...]) -> None:
-    bad = np.flatnonzero(~np.isfinite(x).all(axis=0))
-    if bad.size:
-        msg = f"expected finite values, column '{names[bad[0]]}' holds others; impute or exclude"
-        raise FitFailed(msg)
-
-
-def _check_identified(information: FloatArray, names: tuple[str, ...]) -> None:
-    """Refuse columns that are constant, or that repeat others, where no penalty decides."""
-    diagonal = np.diag(information)
-    if not diagonal.size:
-        return
-    flat = np.flatnonzero(diagonal < _SMALLEST_EIGENVALUE)
-    if flat.size:
-        msg = (
-            f"column '{names[flat[0]]}' is constant among the patients at risk when deaths occur; "
-            "leave it out"
-        )
-        raise FitFailed(msg)
-    root = np.sqrt(diagonal)
-    values, vectors = np.linalg.eigh(information / np.outer(root, root))
-    if values[0] < _SMALLEST_EIGENVALUE:
-        involved = [name for name, v in zip(names, vectors[:, 0], strict=True) if abs(v) > 1e-3]
-        msg = (
-            f"columns {', '.join(involved)} repeat each other (one is a linear combination of "
-            "the others); leave one out or use a ridge penalty"
-        )
-        raise FitFailed(msg)
-
-
-def _check_separation(
-    x: FloatArray, target: SurvivalTarget, inflation: FloatArray, names: tuple[str, ...]
-) -> None:
-    """Refuse a maximum at infinity; `inflation` (p,) is each column's loss of information."""
-    if not inflation.size or inflation.max() < 1.0 / _INFORMATION_LEFT:
-        return
-    worst = int(np.argmax(inflation))
-    column = x[:, worst]
-    counts = ""
-    if set(np.unique(column)) <= {0.0, 1.0}:
-        one = column == 1
-        counts = (
-            f" ({int(target.event[one].sum())} of {int(one.sum())} with it died, "
-            f"{int(target.event[~one].sum())} of {int((~one).sum())} without)"
-        )
-    msg = (
-        f"column '{names[worst]}' separates the deaths from the others{counts}, so its coefficient "
-        "has no finite estimate; merge its levels, leave it out or use a ridge penalty"
-    )
-    raise FitFailed(msg)
+    """By Cholesky; least squares where, on the way to infinity, the information is singular."""
+    if not vector.size:
+        return vector
+    _, solved, failed = lapack.dposv(matrix, vector, lower=1)
+    if failed or not np.isfinite(solved).all():
+        solved = np.linalg.lstsq(matrix, vector, rcond=None)[0]
+    return np.asarray(solved, dtype=np.float64)

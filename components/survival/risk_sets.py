@@ -1,5 +1,6 @@
 """Risk sets of a sample with the weights that Efron or Breslow give to tied deaths."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -7,7 +8,8 @@ import numpy as np
 
 from components.survival.target import BoolArray, FloatArray, IntArray, SurvivalTarget
 
-Ties = Literal["efron", "breslow"]
+Ties = Literal["efron", "breslow", "exact"]
+"""How tied deaths share a risk set; residuals and hazards of an exact fit are Breslow's, as R's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +22,9 @@ class RiskSets:
     Attributes:
         order: (n,) rows of the sample by time, deaths first among equal times.
         is_death: (n,) of the sorted patients.
+        weight: (n,) case weights of the sorted patients, all above 0.
         death_times: (d,) ascending.
+        death_weight: (d,) mean case weight of the death's group of equal times.
         first_at_risk: (d,) sorted position of the first patient at risk at each death.
         tie: (d,) number of the death's group of equal times; `tie_start` where each begins.
         fraction: (d,) share of the tied deaths already gone: l/m for the l-th of m (Efron), else 0.
@@ -30,7 +34,9 @@ class RiskSets:
 
     order: IntArray
     is_death: BoolArray
+    weight: FloatArray
     death_times: FloatArray
+    death_weight: FloatArray
     first_at_risk: IntArray
     tie: IntArray
     tie_start: IntArray
@@ -39,23 +45,33 @@ class RiskSets:
     tie_of_death: IntArray
 
     @classmethod
-    def of(cls, target: SurvivalTarget, *, rows: IntArray, ties: Ties) -> Self:
-        """The risk sets among `rows` of a sample."""
+    def of(
+        cls,
+        target: SurvivalTarget,
+        *,
+        rows: IntArray,
+        ties: Ties,
+        weights: FloatArray | None = None,
+    ) -> Self:
+        """The risk sets among `rows` of a sample, at least one of whom has died."""
         time, event = target.time_days[rows], target.event[rows]
         order = np.lexsort((~event, time))
         time, event = time[order], event[order]
+        weight = np.ones(rows.size) if weights is None else weights[rows][order]
         deaths = np.flatnonzero(event)
         death_times = time[deaths]
-        _, tie_start, tie, size = np.unique(
-            death_times, return_index=True, return_inverse=True, return_counts=True
-        )
+        is_new = np.concatenate([[True], death_times[1:] != death_times[:-1]])
+        tie_start, tie = np.flatnonzero(is_new), np.cumsum(is_new) - 1
+        size = np.diff(np.append(tie_start, deaths.size))
         rank = np.arange(deaths.size) - tie_start[tie]
         tie_of_death = np.full(time.size, -1)
         tie_of_death[deaths] = tie
         return cls(
             order=rows[order],
             is_death=event,
+            weight=weight,
             death_times=death_times,
+            death_weight=(np.add.reduceat(weight[deaths], tie_start) / size)[tie],
             first_at_risk=np.searchsorted(time, death_times, side="left"),
             tie=tie,
             tie_start=tie_start,
@@ -91,17 +107,86 @@ class RiskSets:
             total[self.is_death] -= spared[self.tie_of_death[self.is_death]]
         return np.asarray(total)
 
+    def hazard_increments(self, linear_predictor: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Risks exp(lp) (n,) of the sorted patients and the hazard's increments (d,) at deaths."""
+        risk = np.exp(linear_predictor[self.order])
+        return risk, self.death_weight / self.at_deaths(self.weight * risk)
+
 
 def _along(vector: FloatArray, like: FloatArray) -> FloatArray:
     """A vector (d,) shaped to multiply an array (d, ...)."""
     return vector.reshape(-1, *([1] * (like.ndim - 1)))
 
 
-def risk_sets(target: SurvivalTarget, *, strata: IntArray | None, ties: Ties) -> list[RiskSets]:
-    """The risk sets of each stratum that holds a death, in the order of the strata's numbers."""
+def risk_sets(
+    target: SurvivalTarget,
+    *,
+    strata: IntArray | None,
+    ties: Ties,
+    weights: FloatArray | None = None,
+) -> list[RiskSets]:
+    """The risk sets of each stratum that holds a death, in the order of the strata's numbers.
+
+    A patient of weight 0 is in no risk set: Efron's shares count the tied deaths.
+    """
+    used = np.arange(target.n) if weights is None else np.flatnonzero(weights > 0)
     if strata is None:
-        strata = np.zeros(target.n, dtype=np.int64)
-    groups = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
+        groups = [used]
+    else:
+        groups = [used[strata[used] == stratum] for stratum in np.unique(strata[used])]
     return [
-        RiskSets.of(target, rows=rows, ties=ties) for rows in groups if target.event[rows].any()
+        RiskSets.of(target, rows=rows, ties=ties, weights=weights)
+        for rows in groups
+        if target.event[rows].any()
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class SortedStrata:
+    """The strata's risk sets laid end to end, as compiled loops read them.
+
+    Attributes:
+        order: (n,) rows of the sample by stratum, then time, deaths first among equal times.
+        weight: (n,) case weights in that order.
+        stratum_start: (s,) where each stratum begins.
+        stratum_size: (s,) its patients.
+        first: (k,) position of the first of each group of tied deaths; those at risk follow it.
+        n_tied: (k,) deaths of the group.
+        end: (k,) position behind the last patient of the group's stratum.
+    """
+
+    order: IntArray
+    weight: FloatArray
+    stratum_start: IntArray
+    stratum_size: IntArray
+    first: IntArray
+    n_tied: IntArray
+    end: IntArray
+
+    @classmethod
+    def of(cls, sets: Sequence[RiskSets]) -> Self:
+        """The layout of at least one stratum."""
+        size = np.array([group.order.size for group in sets])
+        end = np.cumsum(size)
+        start = end - size
+        return cls(
+            order=np.concatenate([group.order for group in sets]),
+            weight=np.concatenate([group.weight for group in sets]),
+            stratum_start=start,
+            stratum_size=size,
+            first=np.concatenate(
+                [g.first_at_risk[g.tie_start] + at for g, at in zip(sets, start, strict=True)]
+            ),
+            n_tied=np.concatenate(
+                [np.diff(np.append(group.tie_start, group.n_deaths)) for group in sets]
+            ),
+            end=np.repeat(end, [group.tie_start.size for group in sets]),
+        )
+
+    def shifted(self, linear_predictor: FloatArray) -> FloatArray:
+        """A sorted linear predictor (n,) minus each stratum's largest, so that exp is at most 1.
+
+        The largest cancels in the likelihood; without the shift exp could overflow.
+        """
+        largest = np.maximum.reduceat(linear_predictor, self.stratum_start)
+        return np.asarray(linear_predictor - np.repeat(largest, self.stratum_size))
