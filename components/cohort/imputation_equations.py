@@ -24,7 +24,10 @@ _PRIOR_SD = 2.5
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """Predictors as numbers: standardised values, or the number of the level; NaN is missing."""
+    """Predictors as numbers: the values, or the number of the level; NaN is missing.
+
+    `centres` and `scales` (k,) standardise the values where they are regressors.
+    """
 
     predictors: tuple[Predictor, ...]
     centres: FloatArray
@@ -46,7 +49,7 @@ class Encoding:
         for j, one in enumerate(self.predictors):
             cells = table[one.name]
             if one.kind == "continuous":
-                out[:, j] = (np.asarray(cells, np.float64) - self.centres[j]) / self.scales[j]
+                out[:, j] = np.asarray(cells, dtype=np.float64)
             else:
                 codes = pd.Index(one.levels).get_indexer(cells.astype(str))
                 out[:, j] = np.where(cells.isna(), np.nan, codes)
@@ -60,8 +63,7 @@ class Encoding:
             if not cells.isna().any():
                 continue
             if one.kind == "continuous":
-                filled = values[:, j] * self.scales[j] + self.centres[j]
-                changed[one.name] = cells.astype(np.float64).mask(cells.isna(), filled)
+                changed[one.name] = cells.astype(np.float64).mask(cells.isna(), values[:, j])
             else:
                 filled = np.asarray(one.levels, dtype=object)[values[:, j].astype(np.int64)]
                 changed[one.name] = cells.astype(object).mask(cells.isna(), filled)
@@ -74,7 +76,7 @@ class Encoding:
             if j == without:
                 continue
             if one.kind == "continuous":
-                blocks.append(filled[:, [j]])
+                blocks.append((filled[:, [j]] - self.centres[j]) / self.scales[j])
             else:
                 blocks.append((filled[:, [j]] == np.arange(1, len(one.levels))).astype(np.float64))
         return np.hstack(blocks)
