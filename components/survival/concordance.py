@@ -136,11 +136,11 @@ def pair_weights(
     weight = np.zeros(target.n)
     for rows in _by_stratum(target.n, strata):
         part = target.subset(rows)
-        censoring = CensoringDistribution.fit(
-            part, None if case_weight is None else case_weight[rows]
-        )
-        dead = part.event & (part.time_days <= tau_days)
-        weight[rows[dead]] = 1.0 / censoring.before(part.time_days[dead]) ** 2
+        censoring = CensoringDistribution.fit(part, _ones_unless(case_weight, target.n)[rows])
+        probability = censoring.before(part.time_days)
+        # It is 0 only where all who are left weigh nothing.
+        dead = part.event & (part.time_days <= tau_days) & (probability > 0)
+        weight[rows[dead]] = 1.0 / probability[dead] ** 2
     return weight
 
 

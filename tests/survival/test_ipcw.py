@@ -74,3 +74,26 @@ def test_influence_of_the_estimated_weights_is_what_leaving_a_patient_out_shows(
         kept[patient] = False
         jackknife = (n - 1) * (mean(everyone) - mean(kept))
         assert influence[patient] == pytest.approx(jackknife, abs=0.02)
+
+
+def test_a_weight_of_two_is_two_patients():
+    rng = np.random.default_rng(4)
+    target = SurvivalTarget.of(rng.integers(1, 30, 60), rng.random(60) < 0.5)
+    weight = rng.integers(0, 4, 60)
+    copies = CensoringDistribution.fit(target.subset(np.repeat(np.arange(60), weight)))
+    weighted = CensoringDistribution.fit(target, weight.astype(float))
+    days = np.arange(0, 32, 0.5)
+    np.testing.assert_allclose(weighted.at(days), copies.at(days), atol=1e-14)
+    np.testing.assert_array_equal(weighted.n_at_risk, copies.n_at_risk)
+
+
+def test_where_nobody_is_censored_everyone_weighs_one():
+    target = SurvivalTarget.of([1, 2, 3], [1, 1, 1])
+    assert CensoringDistribution.fit(target).at([0, 2, 9]).tolist() == [1, 1, 1]
+    assert label_weights(target, 2, fitted_on=target).tolist() == [1, 1, 1]
+
+
+def test_deaths_at_the_horizon_are_cases_where_asked():
+    target = SurvivalTarget.of([1095, 900, 1096, 1095], [1, 1, 1, 0])
+    assert risk_labels(target, 1095, cases="before").tolist() == [-1, 1, 0, -1]
+    assert label_weights(target, 1095, fitted_on=target, cases="before")[0] == 0

@@ -28,14 +28,13 @@ def test_without_censoring_it_is_the_binary_curve():
     assert auc_ipcw(target, score, horizon_days=50).value == pytest.approx(expected)
 
 
-def test_a_curve_agrees_with_time_roc(values, inputs):
-    table, r = inputs("pbc"), values("pbc", "time_roc_brier")["timeROC"]["roc_points"]
-    target = SurvivalTarget.of(table["time"], table["event"])
-    own = roc_ipcw(target, table["mk_lp"].to_numpy(float), horizon_days=r["time"])
-    # timeROC steps through every patient's marker, ours through those with a known label.
-    for false_rate, true_rate in zip(own.false_positive_rate, own.true_positive_rate, strict=True):
-        distance = np.hypot(np.subtract(r["FP"], false_rate), np.subtract(r["TP"], true_rate))
-        assert distance.min() < 1e-8
+def test_cases_before_the_horizon_move_the_curve_as_they_move_its_area():
+    target = SurvivalTarget.of([5, 20, 30, 40], [1, 1, 0, 0])
+    score = np.array([3.0, 0.0, 1.0, 2.0])
+    for cases, expected in (("by", 0.5), ("before", 1.0)):
+        curve = roc_ipcw(target, score, horizon_days=20, cases=cases)
+        area = trapezoid(curve.true_positive_rate, curve.false_positive_rate)
+        assert area == pytest.approx(expected)
 
 
 def test_youden_separates_what_can_be_separated():
