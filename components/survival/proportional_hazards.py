@@ -18,7 +18,7 @@ from components.errors import UsageError
 from components.study.results import Record
 from components.survival.cox import CoxModel
 from components.survival.cox_fit import wald_statistic
-from components.survival.design import design_matrix
+from components.survival.design import Predictor, design_matrix
 from components.survival.kaplan_meier import kaplan_meier
 from components.survival.residuals import risk_set_means
 from components.survival.risk_sets import RiskSets, Ties, risk_sets
@@ -122,20 +122,24 @@ def proportional_hazards(
         UsageError: The model has no predictor.
     """
     x = design_matrix(table, model.predictors)
-    terms, first = [], 0
-    for predictor in model.predictors:
-        n_columns = len(predictor.columns)
-        terms.append((predictor.name, range(first, first + n_columns)))
-        first += n_columns
     return proportional_hazards_test(
         x,
         np.asarray(model.coefficients),
         target,
-        terms=terms,
+        terms=terms_of(model.predictors),
         transform=transform,
         ties=model.ties,
         penalty=model.ridge * x.var(axis=0) if model.ridge > 0 else None,
     )
+
+
+def terms_of(predictors: Sequence[Predictor]) -> list[tuple[str, range]]:
+    """Each predictor's name and the numbers of its columns in the design matrix."""
+    ends = np.cumsum([len(predictor.columns) for predictor in predictors]).tolist()
+    return [
+        (predictor.name, range(end - len(predictor.columns), end))
+        for predictor, end in zip(predictors, ends, strict=True)
+    ]
 
 
 def transformed_times(target: SurvivalTarget, transform: Transform) -> FloatArray:

@@ -1,20 +1,17 @@
 """Cox models against R's `coxph`, `survfit`, `residuals`, `concordance` and `cox.zph`."""
 
-import re
-
 import numpy as np
 import pytest
 from scipy.stats import norm
 
 from components.survival.concordance import Concordance, pair_counts
 from components.survival.cox import fit_cox_model
-from components.survival.design import Predictor, design_matrix
 from components.survival.newton import fit_cox
 from components.survival.partial_likelihood import baseline_hazard, martingale_residuals
 from components.survival.proportional_hazards import proportional_hazards
 from components.survival.residuals import deviance_residuals
-from components.survival.target import SurvivalTarget
 from tests.reference.agreement import agree
+from tests.reference.formulas import Formula, plain
 
 QUANTITY = "coxph"
 
@@ -23,16 +20,14 @@ _ROUNDING = 1e-12
 
 
 def models(cell):
-    """(name, R's answer, design matrix, target) of every model."""
+    """(R's answer, formula read on the table) of every model."""
     table = cell.table
-    for name, r in cell.values["models"].items():
-        time, event = re.search(r"Surv\((\w+),\s*(\w+)\)", r["formula"]).groups()
-        x = design_matrix(table, [continuous(term) for term in r["terms"]])
-        yield name, r, x, SurvivalTarget.of(table[time], table[event])
+    for r in cell.values["models"].values():
+        yield r, Formula.of(r["formula"], table)
 
 
-def continuous(name):
-    return Predictor(name=name, label=name, kind="continuous")
+def fitted(r, formula):
+    return fit_cox(formula.x, formula.target, ties=r["ties"], columns=r["terms"])
 
 
 def at_times(times, hazard, wanted):
@@ -40,11 +35,11 @@ def at_times(times, hazard, wanted):
 
 
 def test_coefficients_and_their_uncertainty(cell):
-    for name, r, x, target in models(cell):
-        fit = fit_cox(x, target, ties=r["ties"], columns=r["terms"])
+    for r, formula in models(cell):
+        fit = fitted(r, formula)
         b, se = fit.coefficients, fit.standard_errors
         half = norm.ppf(0.975) * se
-        assert (fit.n, fit.n_events) == (r["n"], r["nevent"]), name
+        assert (fit.n, fit.n_events) == (r["n"], r["nevent"])
         agree("cox coefficients", b, r["coef"], rtol=1e-8)
         agree("cox se", se, r["se"], rtol=1e-8)
         agree("cox covariance", fit.covariance, r["vcov"], rtol=1e-8, scale=np.outer(se, se))
@@ -56,8 +51,8 @@ def test_coefficients_and_their_uncertainty(cell):
 
 
 def test_likelihoods_and_their_tests(cell):
-    for _, r, x, target in models(cell):
-        fit = fit_cox(x, target, ties=r["ties"], columns=r["terms"])
+    for r, formula in models(cell):
+        fit = fitted(r, formula)
         agree("cox log likelihood at 0", fit.log_likelihood_null, r["loglik_null"], rtol=1e-8)
         agree("cox log likelihood", fit.log_likelihood, r["loglik"], rtol=1e-8)
         for kind, own in (
@@ -77,10 +72,10 @@ def test_likelihoods_and_their_tests(cell):
 
 
 def test_linear_predictors_and_residuals(cell):
-    for _, r, x, target in models(cell):
+    for r, formula in models(cell):
         if "martingale_first20" not in r:
             continue
-        coefficients = fit_cox(x, target, ties=r["ties"], columns=r["terms"]).coefficients
+        x, target, coefficients = formula.x, formula.target, fitted(r, formula).coefficients
         lp = x @ coefficients
         n = len(r["lp_uncentered_first20"])
         # R centres by the means, but not columns of 0 and 1.
@@ -113,11 +108,11 @@ def test_linear_predictors_and_residuals(cell):
 
 def test_survival_with_the_efron_and_the_breslow_baseline(cell):
     table = cell.table
-    for _, r, _, target in models(cell):
+    for r, formula in models(cell):
         if "surv_first20" not in r:
             continue
-        predictors = [continuous(term) for term in r["terms"]]
-        model = fit_cox_model(table, predictors, target, ties=r["ties"])
+        target = formula.target
+        model = fit_cox_model(table, formula.predictors, target, ties=r["ties"])
         lp = model.linear_predictor(table)
         n = len(r["surv_first20"])
         survival = model.survival_at(lp[:n], r["times"])
@@ -134,10 +129,10 @@ def test_survival_with_the_efron_and_the_breslow_baseline(cell):
 
 
 def test_concordance_of_the_fit(cell):
-    for _, r, x, target in models(cell):
+    for r, formula in models(cell):
         if "concordance" not in r:
             continue
-        lp = x @ fit_cox(x, target, ties=r["ties"], columns=r["terms"]).coefficients
+        target, lp = formula.target, formula.x @ fitted(r, formula).coefficients
         stored = r["concordance"]
         own = Concordance.of(target, lp, np.ones(target.n))
         half = norm.ppf(0.975) * own.std_error
@@ -151,20 +146,18 @@ def test_concordance_of_the_fit(cell):
 
 def test_proportional_hazards(cell):
     table = cell.table
-    for _, r, _, target in models(cell):
+    for r, formula in models(cell):
         if "cox_zph" not in r:
             continue
-        model = fit_cox_model(
-            table, [continuous(term) for term in r["terms"]], target, ties=r["ties"]
-        )
+        model = fit_cox_model(table, formula.predictors, formula.target, ties=r["ties"])
         for transform, stored in r["cox_zph"].items():
-            own = proportional_hazards(table, model, target, transform=transform)
+            own = proportional_hazards(table, model, formula.target, transform=transform)
             rows = [*own.terms, own.all_terms]
             if "error" in stored:
                 # R's columns are not standardised: on days it finds the information singular.
                 assert all(0 <= row.p <= 1 for row in rows)
                 continue
-            assert [row.term for row in rows] == stored["rows"]
+            assert [row.term for row in rows] == [plain(term) for term in stored["rows"]]
             agree("cox.zph", [row.chi_square for row in rows], stored["chisq"], rtol=1e-6)
             agree("cox.zph, p", [row.p for row in rows], stored["p"], rtol=1e-6)
             assert [row.df for row in rows] == stored["df"]
