@@ -6,19 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from components.arms.assumptions import hazard_tests, unexpected_signs
 from components.arms.choosing import ChosenPredictors, choose_predictors
 from components.arms.estimating import FittedModel, fit_kind
 from components.arms.evaluation import (
     ScoredPatients,
     calibration,
-    differences,
+    decision_curves,
     evaluate,
+    model_differences,
     roc_curves,
 )
 from components.arms.horizons import not_estimable_horizons
 from components.arms.imputing import completed_training, imputation_report, imputer_of
 from components.arms.preparation import PreparedArm, prepare_arm, said_of
-from components.arms.records import ArmModels, ModelDifference, RiskGroups
+from components.arms.records import ArmModels, RiskGroups
 from components.arms.risk_groups import risk_groups
 from components.arms.sample_size import sample_size
 from components.arms.scorable import ScorablePatients, scorable_patients
@@ -178,7 +180,7 @@ def fit_arm(
     tables = {Split.TRAIN: fitted.prepared.train, Split.TEST: tested.table}
     target = survival_target(fitted.prepared.train)
     refused = not_estimable_horizons(target, study.horizons_days, evaluation)
-    scored = _score(fitted, tables, study.horizons_days, refused, evaluation)
+    scored = _score(fitted, tables, study.horizons_days, refused, evaluation, seed=seed)
     sizes = {
         kind: sample_size(arm, kind, fitted.completed, predictors, target)
         for kind, predictors in fitted.chosen.tried.items()
@@ -195,11 +197,14 @@ def fit_arm(
         horizons_estimable=tuple(days for days in study.horizons_days if days not in refused),
         horizons_not_estimable=refused,
         evaluations=tuple(evaluate(one, evaluation) for one in scored),
-        differences=_differences(fitted.models, scored, evaluation),
+        differences=tuple(model_differences(scored, evaluation)),
         risk_groups=tuple(_risk_groups(scored, evaluation)),
         calibration=tuple(one for each in scored for one in calibration(each, evaluation)),
         roc_curves=tuple(one for each in scored for one in roc_curves(each, evaluation)),
         sample_size=sizes,
+        decision_curves=tuple(decision_curves(scored, evaluation)),
+        hazard_tests=tuple(hazard_tests(fitted.fits, fitted.completed, target)),
+        unexpected_signs=unexpected_signs(fitted.models),
         selection=fitted.chosen.selection,
         elimination=fitted.chosen.elimination,
         imputation=imputation_report(
@@ -222,15 +227,6 @@ def fit_arm(
         ),
         quarantined=tested.quarantined,
     )
-
-
-def _differences(
-    models: dict[ModelKind, CoxModel], scored: list[ScoredPatients], section: EvaluationSection
-) -> tuple[ModelDifference, ...]:
-    if ModelKind.COMBINED not in models:
-        return ()
-    pair = {"kind": ModelKind.COMBINED, "reference": ModelKind.CLINICAL}
-    return tuple(differences(scored, section, **pair))
 
 
 def _notes(
@@ -267,6 +263,8 @@ def _score(
     horizons_days: tuple[int, ...],
     refused_in_training: dict[int, str],
     section: EvaluationSection,
+    *,
+    seed: int,
 ) -> list[ScoredPatients]:
     scored = []
     for split, table in tables.items():
@@ -286,6 +284,8 @@ def _score(
                     **{days: f"in training, {why}" for days, why in refused_in_training.items()},
                     **refused,
                 },
+                seed=seed,
+                level=section.confidence_level,
             )
             for kind, model in fitted.models.items()
         ]

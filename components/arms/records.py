@@ -7,6 +7,7 @@ from pydantic import Field
 from components.arms.backward import Elimination
 from components.arms.imputing import ImputationReport
 from components.arms.two_step import Selection
+from components.cohort.schema import Direction
 from components.study.results import Adaptation, Estimate, Quarantined, Record
 from components.study.vocabulary import (
     ModelKind,
@@ -16,14 +17,18 @@ from components.study.vocabulary import (
     TreatmentArm,
 )
 from components.survival.calibration import CalibrationGroup
+from components.survival.calibration_curve import CalibrationCurve
 from components.survival.cox import CoxModel, RidgeChoice
+from components.survival.proportional_hazards import TermTest, Transform
+from components.survival.rmst import RmstContrast
 
 
 class ModelEvaluation(Record):
     """How good one model is in one split.
 
     Keys of `estimates` are estimators as in MLflow's metric names, with `_<days>d` where they
-    have a horizon: `c_harrell`, `c_uno`, `cal_slope`, `auc_cd_365d`, `brier_365d`, `oe_365d`.
+    have a horizon: `c_harrell`, `c_uno`, `auc_cd_365d`, `auc_id_365d`, `brier_365d`, `ipa_365d`,
+    `ibs`, `cal_slope`, `cal_intercept`, `oe_365d`, `cal_log_oe_365d`, `ici_365d`.
     """
 
     arm: TreatmentArm
@@ -54,7 +59,9 @@ class RiskGroups(Record):
     """Low and high risk: above the cut-off is high, a median of the linear predictor.
 
     It is that of the training patients, frozen, or where `is_recut` that of the split itself.
-    `hazard_ratio` is high against low risk. A group without patients has no curve.
+    `hazard_ratio` is high against low risk, `rmst` the restricted means of low and high risk and
+    what high differs by; it is None where a group has too few patients. A group without patients
+    has no curve.
     """
 
     arm: TreatmentArm
@@ -66,16 +73,18 @@ class RiskGroups(Record):
     curves: dict[RiskGroup, RiskGroupCurve]
     log_rank_p: float | None
     hazard_ratio: Estimate
+    rmst: RmstContrast | None = None
 
 
 class CalibrationAtHorizon(Record):
-    """Predicted against observed survival by groups of predicted risk."""
+    """Predicted against observed survival by groups of predicted risk, and smoothed."""
 
     arm: TreatmentArm
     kind: ModelKind
     split: Split
     horizon_days: int
     groups: tuple[CalibrationGroup, ...]
+    curve: CalibrationCurve | None = None
 
 
 class RocAtHorizon(Record):
@@ -90,8 +99,53 @@ class RocAtHorizon(Record):
     auc: Estimate
 
 
+class DecisionCurveAtHorizon(Record):
+    """Net benefit of acting on the predicted risk of death by a horizon, at each threshold.
+
+    `treat_all` is that of acting for everybody; acting for nobody has a net benefit of 0. A net
+    benefit is None where the patients above the threshold are not followed to the horizon.
+    """
+
+    arm: TreatmentArm
+    split: Split
+    horizon_days: int
+    n: int
+    n_events: int
+    thresholds: tuple[float, ...]
+    models: dict[ModelKind, tuple[float | None, ...]]
+    treat_all: tuple[float, ...]
+
+
+class HazardTest(Record):
+    """Whether a model's hazards are proportional in the training patients (R's `cox.zph`).
+
+    Where cells were imputed the figures of a term are their medians over `n_tables` tables.
+    """
+
+    kind: ModelKind
+    terms: tuple[TermTest, ...]
+    all_terms: TermTest
+    transform: Transform
+    n: int
+    n_events: int
+    n_tables: int = 1
+
+
+class UnexpectedSign(Record):
+    """A coefficient against what is known of its predictor, which `expected` names."""
+
+    kind: ModelKind
+    label: str
+    column: str
+    coefficient: float
+    expected: Direction
+
+
 class ModelDifference(Record):
-    """A figure of one model minus that of `reference` in the same patients."""
+    """A figure of one model minus that of `reference` in the same patients.
+
+    `p_value` is two-sided, of no difference; None where there is no test.
+    """
 
     arm: TreatmentArm
     kind: ModelKind
@@ -99,6 +153,7 @@ class ModelDifference(Record):
     split: Split
     estimator: str
     estimate: Estimate
+    p_value: float | None = None
 
 
 class SampleSize(Record):
@@ -143,6 +198,9 @@ class ArmModels(Record):
     calibration: tuple[CalibrationAtHorizon, ...]
     roc_curves: tuple[RocAtHorizon, ...]
     sample_size: dict[ModelKind, SampleSize]
+    decision_curves: tuple[DecisionCurveAtHorizon, ...] = ()
+    hazard_tests: tuple[HazardTest, ...] = ()
+    unexpected_signs: tuple[UnexpectedSign, ...] = ()
     selection: Selection | None = None
     elimination: Elimination | None = None
     imputation: ImputationReport | None = None

@@ -9,15 +9,17 @@ from components.study.protocol import EvaluationSection
 from components.study.results import Estimate
 from components.study.vocabulary import RiskGroup, Split
 from components.survival.cox import fit_cox
+from components.survival.horizons import last_estimable_horizon
 from components.survival.intervals import wald_estimate
 from components.survival.kaplan_meier import (
     kaplan_meier,
-    log_rank,
     median_survival,
     numbers_at_risk,
     survival_estimate,
 )
-from components.survival.target import BoolArray, SurvivalTarget
+from components.survival.log_rank import log_rank
+from components.survival.rmst import RmstContrast, rmst_contrast
+from components.survival.target import BoolArray, FloatArray, SurvivalTarget
 
 _HALF_YEAR_DAYS = 182.5
 _MOST_COUNTS = 12
@@ -48,6 +50,7 @@ def risk_groups(scored: ScoredPatients, cutoff: float, section: EvaluationSectio
         },
         log_rank_p=_log_rank_p(scored.target, is_high),
         hazard_ratio=_hazard_ratio(scored, is_high, section.confidence_level),
+        rmst=_rmst(scored.target, is_high, section),
     )
 
 
@@ -75,8 +78,8 @@ def _curve(
         n_events=target.n_events,
         times_days=tuple(curve.times_days.tolist()),
         survival=tuple(curve.survival.tolist()),
-        lower=tuple(curve.lower.tolist()),
-        upper=tuple(curve.upper.tolist()),
+        lower=_drawn_on(curve.lower, 0.0),
+        upper=_drawn_on(curve.upper, 1.0),
         n_at_risk=tuple(numbers_at_risk(target, at_risk_days).tolist()),
         median=median_survival(target, level=level),
         survival_at={
@@ -85,6 +88,35 @@ def _curve(
             if days not in scored.not_estimable
         },
     )
+
+
+def _drawn_on(limit: FloatArray, before: float) -> tuple[float, ...]:
+    """A limit of a curve (m,), drawn on flat where survival is 0 and it does not exist."""
+    last_known = np.maximum.accumulate(np.where(np.isnan(limit), 0, np.arange(1, limit.size + 1)))
+    return tuple(np.concatenate([[before], limit])[last_known].tolist())
+
+
+def _rmst(
+    target: SurvivalTarget, is_high: BoolArray, section: EvaluationSection
+) -> RmstContrast | None:
+    """Restricted means of low and high risk until the last day that both groups can speak of.
+
+    That is the last estimable horizon of all patients, or an earlier day until which each group
+    still has as many at risk as that rule asks for.
+    """
+    low, high = target.subset(~is_high), target.subset(is_high)
+    at_risk = section.minimum_at_risk_after
+    horizons = [
+        last_estimable_horizon(
+            target, minimum_events=section.minimum_events_before, minimum_at_risk=at_risk
+        ),
+        last_estimable_horizon(low, minimum_events=0, minimum_at_risk=at_risk),
+        last_estimable_horizon(high, minimum_events=0, minimum_at_risk=at_risk),
+    ]
+    known = [days for days in horizons if days is not None and days > 0]
+    if len(known) < len(horizons):
+        return None
+    return rmst_contrast(low, high, min(known), level=section.confidence_level)
 
 
 def _log_rank_p(target: SurvivalTarget, is_high: BoolArray) -> float | None:

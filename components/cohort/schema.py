@@ -7,6 +7,8 @@ from typing import Literal
 
 from components.study.results import Record
 
+Direction = Literal["raises", "lowers"]
+
 
 class Variable(Record):
     """A column of the clinical table, armwise's own or one that a study brings.
@@ -91,6 +93,22 @@ PREDICTORS: dict[str, Variable] = {
     )
 }
 """Candidate predictors by column name."""
+
+EXPECTED_DIRECTIONS: dict[str, Direction] = {
+    "child_pugh_class": "raises",
+    "ecog_ps": "raises",
+    "albi_grade": "raises",
+    "cirrhosis": "raises",
+    "bclc_stage": "raises",
+    "tumor_number": "raises",
+    "tumor_diameter_cm": "raises",
+    "albumin_g_per_l": "lowers",
+    "bilirubin_umol_per_l": "raises",
+    "prothrombin_time_s": "raises",
+    "inr": "raises",
+}
+"""What is known of a predictor beforehand: whether more of it, or each of its levels against the
+first, raises or lowers the hazard of death. The others have no direction that is beyond dispute."""
 
 ENDPOINT_COLUMNS = ("os_days", "death")
 """Days from first treatment to death or last follow-up; 1 = death of any cause, 0 = censored."""

@@ -1,4 +1,4 @@
-"""Whether predicted survival is what is observed: slope, level, groups, observed/expected, Brier.
+"""Whether predicted survival is what is observed: slope, level, groups, observed/expected.
 
 Everything takes predictions as arrays, of any model; what only a model of the hazard can give (its
 linear predictor, the expected deaths until each patient's last day) is an argument.
@@ -8,8 +8,7 @@ import numpy as np
 
 from components.errors import DataError, UsageError
 from components.study.results import Estimate, Record
-from components.survival.intervals import influence_estimate, wald_estimate
-from components.survival.ipcw import HIGH, LOW, censoring_influence, label_weights, risk_labels
+from components.survival.intervals import not_estimable, wald_estimate
 from components.survival.kaplan_meier import kaplan_meier, survival_estimate
 from components.survival.newton import fit_cox
 from components.survival.target import FloatArray, SurvivalTarget
@@ -26,9 +25,7 @@ def calibration_slope(
     try:
         fit = fit_cox(linear_predictor.reshape(-1, 1), target, columns=("linear predictor",))
     except DataError as error:
-        return Estimate.not_estimable(
-            str(error), n=target.n, n_events=target.n_events, method=method
-        )
+        return not_estimable(target, str(error), method=method)
     slope, std_error = float(fit.coefficients[0]), float(fit.standard_errors[0])
     return wald_estimate(target, slope, std_error, method=method, level=level)
 
@@ -71,7 +68,7 @@ def risk_calibration_slope(
         until = target.truncated(horizon_days)
         fit = fit_cox(scale.reshape(-1, 1), until, columns=("predicted log cumulative hazard",))
     except DataError as error:
-        return _refused(target, str(error), method, horizon_days)
+        return not_estimable(target, str(error), method=method, horizon_days=horizon_days)
     return wald_estimate(
         target,
         float(fit.coefficients[0]),
@@ -104,7 +101,7 @@ def calibration_intercept(
     expected = float(expected_deaths.sum())
     if target.n_events == 0 or not 0 < expected < np.inf:
         reason = f"{target.n_events} deaths are observed and {expected:.3g} expected"
-        return _refused(target, reason, method, horizon_days)
+        return not_estimable(target, reason, method=method, horizon_days=horizon_days)
     return wald_estimate(
         target,
         float(np.log(target.n_events / expected)),
@@ -172,7 +169,7 @@ def log_observed_expected(
     expected = 1.0 - float(predicted_survival.mean())
     if horizon_days > target.time_days.max() or observed <= 0 or expected <= 0:
         reason = f"no death or no follow-up until day {horizon_days:g}, or none predicted"
-        return _refused(target, reason, method, horizon_days)
+        return not_estimable(target, reason, method=method, horizon_days=horizon_days)
     index = int(np.searchsorted(curve.times_days, horizon_days, side="right")) - 1
     # Delta method: se(log O) = S se(log S) / O.
     std_error = (1.0 - observed) * float(curve.std_error[index]) / observed
@@ -199,44 +196,3 @@ def observed_expected(
     exponentials = {name: float(np.exp(part)) for name, part in parts.items() if part is not None}
     method = "observed/expected deaths, Kaplan-Meier, log interval"
     return ratio.model_copy(update={**exponentials, "method": method})
-
-
-def brier_score(
-    target: SurvivalTarget,
-    predicted_survival: FloatArray,
-    horizon_days: float,
-    *,
-    level: float = 0.95,
-) -> Estimate:
-    """The Brier score of predicted survival (n,) at a horizon by IPCW, deaths by 1/G(T-).
-
-    Graf et al. 1999, doi:10.1002/(SICI)1097-0258(19990915/30)18:17/18<2529::AID-SIM274>3.0.CO;2-5;
-    interval by the influence function, as R's riskRegression.
-    """
-    method = "Brier score by IPCW, influence function"
-    labels = risk_labels(target, horizon_days)
-    if not np.any(labels == LOW):
-        reason = f"nobody is seen beyond day {horizon_days:g}"
-        return Estimate.not_estimable(
-            reason, n=target.n, n_events=target.n_events, method=method, horizon_days=horizon_days
-        )
-    weights = label_weights(target, horizon_days, fitted_on=target)
-    alive = (labels != HIGH).astype(np.float64)
-    loss = weights * (alive - predicted_survival) ** 2
-    influence = loss - loss.mean() + censoring_influence(target, loss, horizon_days)
-    return influence_estimate(
-        target,
-        float(loss.mean()),
-        influence,
-        method=method,
-        level=level,
-        horizon_days=horizon_days,
-    )
-
-
-def _refused(
-    target: SurvivalTarget, reason: str, method: str, horizon_days: float | None
-) -> Estimate:
-    return Estimate.not_estimable(
-        reason, n=target.n, n_events=target.n_events, method=method, horizon_days=horizon_days
-    )

@@ -10,7 +10,10 @@ from sksurv.metrics import concordance_index_ipcw, cumulative_dynamic_auc
 from sksurv.util import Surv
 
 from components.arms.metrics import evaluation_metrics
+from components.cohort.endpoint import survival_target
 from components.study.vocabulary import ModelKind, RiskGroup, Split
+from components.survival.brier import null_brier_score
+from tests.arms.conftest import fit
 
 COMBINED, CLINICAL = ModelKind.COMBINED, ModelKind.CLINICAL
 
@@ -72,13 +75,92 @@ def test_training_slope_of_an_unpenalised_model_is_one(models):
 
 
 def test_differences_are_those_of_the_two_figures(models):
-    assert len(models.differences) == 4
+    # Two references, two splits; C, Uno's C, and AUC and Brier score at three horizons.
+    assert len(models.differences) == 2 * 2 * (2 + 2 * 3)
+    assert {one.reference for one in models.differences} == {CLINICAL, ModelKind.DLRADIOMICS}
     for one in models.differences:
         a = models.evaluation(one.kind, one.split).estimates[one.estimator]
         b = models.evaluation(one.reference, one.split).estimates[one.estimator]
         assert one.estimate.value == pytest.approx(a.value - b.value, abs=1e-12)
         # Paired: two scores of the same patients go together.
         assert one.estimate.upper - one.estimate.lower < (a.upper - a.lower) + (b.upper - b.lower)
+
+
+def test_p_value_belongs_to_the_interval(models):
+    """Below 0.05 exactly where the 95% interval leaves 0 out."""
+    for one in models.differences:
+        leaves_out = one.estimate.lower > 0 or one.estimate.upper < 0
+        assert (one.p_value < 0.05) == leaves_out
+
+
+def test_integrated_brier_score_lies_between_those_of_the_horizons(estimates):
+    """It is their mean over time from 0, where the score is 0."""
+    last = estimates["c_uno"].horizon_days
+    assert estimates["ibs"].horizon_days == last
+    assert (
+        0 < estimates["ibs"].value < max(estimates[f"brier_{t}d"].value for t in (365, 730, 1095))
+    )
+    assert estimates["ibs"].lower < estimates["ibs"].value < estimates["ibs"].upper
+    assert f"until day {last:g}" in estimates["ibs"].method
+    assert f"up to day {last:g}" in estimates["c_uno"].method
+
+
+def test_accuracy_is_what_the_brier_score_gains_on_kaplan_meier(estimates, test):
+    target = survival_target(test)
+    for days in (365, 730, 1095):
+        null = null_brier_score(target, days).value
+        expected = 1 - estimates[f"brier_{days}d"].value / null
+        assert estimates[f"ipa_{days}d"].value == pytest.approx(expected)
+
+
+def test_intercept_compares_the_deaths_with_those_expected(estimates, models, lp, test):
+    tau = estimates["cal_intercept"].horizon_days
+    seen = np.minimum(test["os_days"], tau).tolist()
+    expected = models.models[COMBINED].baseline.at(seen) * np.exp(lp)
+    deaths = ((test["death"] == 1) & (test["os_days"] <= tau)).sum()
+    assert estimates["cal_intercept"].value == pytest.approx(np.log(deaths / expected.sum()))
+
+
+def test_log_of_observed_over_expected_is_its_logarithm(estimates):
+    for days in (365, 730, 1095):
+        ratio, log = estimates[f"oe_{days}d"], estimates[f"cal_log_oe_{days}d"]
+        assert np.log([ratio.value, ratio.lower]) == pytest.approx([log.value, log.lower])
+
+
+def test_smooth_calibration_is_that_of_the_curve(models, estimates):
+    for one in models.calibration:
+        assert one.curve.horizon_days == one.horizon_days
+        assert len(one.curve.predicted) == len(one.curve.observed) == len(one.curve.lower)
+        band = zip(one.curve.lower, one.curve.observed, one.curve.upper, strict=True)
+        assert np.mean([low <= value <= high for low, value, high in band]) > 0.9
+        place = models.evaluation(one.kind, one.split).estimates
+        assert place[f"ici_{one.horizon_days}d"] == one.curve.ici
+        assert one.curve.ici.lower <= one.curve.ici.value <= one.curve.ici.upper
+        assert one.curve.e50.value <= one.curve.e90.value
+
+
+def test_net_benefit_at_the_lowest_thresholds_is_that_of_acting_always(models, protocol):
+    assert len(models.decision_curves) == 2 * 3
+    lowest, highest = protocol.evaluation.decision_thresholds
+    for one in models.decision_curves:
+        assert (one.thresholds[0], one.thresholds[-1]) == (lowest, highest)
+        assert np.allclose(np.diff(one.thresholds), 0.01)
+        assert set(one.models) == set(ModelKind)
+        for benefit in one.models.values():
+            assert len(benefit) == len(one.thresholds)
+            # Acting on a threshold below every predicted risk is acting always.
+            assert max(v for v in benefit if v is not None) >= one.treat_all[0] - 0.02
+        assert one.treat_all[-1] < -1
+
+
+def test_without_thresholds_there_is_no_decision_curve(protocol, train, test):
+    section = protocol.evaluation.model_copy(update={"decision_thresholds": None})
+    silent = protocol.model_copy(update={"evaluation": section})
+    assert fit(silent, train, test).decision_curves == ()
+
+
+def test_the_same_seed_gives_the_same_intervals(models, protocol, train, test):
+    assert fit(protocol, train, test).calibration == models.calibration
 
 
 def test_the_cut_off_is_the_training_median_in_both_splits(models, train, lp):
@@ -149,6 +231,10 @@ def test_metrics_have_the_names_of_the_project(models):
     assert metrics["test/hepatectomy/nomogram/c_harrell_lower"] == c.lower
     assert "apparent/hepatectomy/clinical/auc_cd_1095d" in metrics
     assert "test/hepatectomy/combined_minus_clinical/c_harrell" in metrics
+    assert "test/hepatectomy/combined_minus_dlradiomics/brier_365d_lower" in metrics
+    assert {"ibs", "ici_365d", "ipa_730d", "cal_intercept", "cal_log_oe_1095d"} <= {
+        name.rpartition("/")[2] for name in metrics
+    }
     assert "apparent/hepatectomy/dlradiomics/hr_high_low" in metrics
     assert not any(name.startswith("train/") or "@" in name for name in metrics)
     assert all(np.isfinite(value) for value in metrics.values())

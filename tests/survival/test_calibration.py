@@ -3,7 +3,6 @@ import pytest
 
 from components.errors import UsageError
 from components.survival.calibration import (
-    brier_score,
     calibration_by_group,
     calibration_intercept,
     calibration_slope,
@@ -53,25 +52,11 @@ def test_observed_over_expected_agrees_with_r(validation):
     assert own.value**2 == pytest.approx(own.lower * own.upper)
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
-def test_brier_score_agrees_with_risk_regression(dataset, values, inputs, std_error):
-    table = inputs(dataset).iloc[: 1500 if dataset == "rotterdam" else None]
-    target = SurvivalTarget.of(table["time"], table["event"])
-    for cell in values(dataset, "time_roc_brier")["riskRegression"]["Brier"]:
-        if cell["model"] == "Null model":
-            continue
-        column = f"{'risk' if cell['model'] == 'lp' else 'risk2'}_{cell['time']}"
-        own = brier_score(target, 1 - table[column].to_numpy(float), cell["time"])
-        assert own.value == pytest.approx(cell["Brier"], rel=1e-8)
-        assert std_error(own) == pytest.approx(cell["se"], rel=1e-6)
-
-
 def test_what_cannot_be_estimated_is_said(sample):
     _, target = sample
     constant = calibration_slope(target, np.zeros(target.n))
     assert constant.value is None
     assert "'linear predictor' is constant" in constant.note
-    assert brier_score(target, np.full(target.n, 0.5), 1e5).value is None
     assert observed_expected(target, np.full(target.n, 0.5), 1e5).value is None
     assert observed_expected(target, np.ones(target.n), 40).value is None
     with pytest.raises(UsageError, match="at least 2"):
