@@ -39,7 +39,7 @@ class HazardClock:
         cuts = np.unique(np.quantile(dead, np.arange(1, k) / k)) if dead.size else np.empty(0)
         until = np.concatenate([cuts, [np.inf]])
         at_end = np.column_stack(
-            [_hazard_at(baseline, np.minimum(seen.time_days, end)) for end in until]
+            [hazard_until(baseline, np.minimum(seen.time_days, end)) for end in until]
         )
         hazard = np.diff(at_end, axis=1, prepend=0.0)
         deaths = np.diff([np.sum(dead <= end) for end in until], prepend=0).astype(np.float64)
@@ -79,8 +79,8 @@ class HazardClock:
         return float(np.log(self.deaths.sum() / (self.hazard.sum(axis=1) @ np.exp(lp))))
 
 
-def _hazard_at(baseline: PublishedBaseline, times_days: FloatArray) -> FloatArray:
-    """H0 at follow-up times: steps as they are, straight lines between horizons."""
+def hazard_until(baseline: PublishedBaseline, times_days: FloatArray) -> FloatArray:
+    """H0 (n,) at follow-up times: steps as they are, straight lines between horizons."""
     if baseline.kind == "steps":
         return baseline.cumulative_hazard(times_days.tolist())
     known = -np.log(baseline.survival)

@@ -21,6 +21,7 @@ from components.survival.design import Predictor, column_names, design_matrix
 from components.survival.target import FloatArray
 
 SCHEMA = "armwise.published_model/1"
+NO_BASELINE = "no baseline survival was published"
 
 
 class PublishedBaseline(Record):

@@ -20,7 +20,7 @@ from components.survival.target import SurvivalTarget
 
 
 @dataclass(frozen=True, eq=False)
-class ScorablePatients:
+class MatchedPatients:
     """The patients whom the model can score, in its units.
 
     `left_out` counts the others by their first reason; `notes` say what was converted or assumed.
@@ -32,9 +32,9 @@ class ScorablePatients:
     notes: tuple[str, ...]
 
 
-def scorable(
+def match_patients(
     model: PublishedModel, table: pd.DataFrame, codebook: Mapping[str, Variable]
-) -> ScorablePatients:
+) -> MatchedPatients:
     """The patients of a table whom a published model can score.
 
     Args:
@@ -63,7 +63,7 @@ def scorable(
         told = "; ".join(f"{said} ({n})" for said, n in left_out.items())
         msg = f"{model.name}: none of the {len(table)} patients can be scored: {told or 'no row'}"
         raise CohortRejected(msg)
-    return ScorablePatients(kept, survival_target(kept), left_out, tuple(notes))
+    return MatchedPatients(kept, survival_target(kept), left_out, tuple(notes))
 
 
 def _require_columns(model: PublishedModel, table: pd.DataFrame) -> None:

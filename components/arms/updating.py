@@ -19,13 +19,13 @@ import numpy as np
 from pydantic import Field
 from scipy import stats
 
-from components.arms.hazard_clock import HazardClock
-from components.arms.published import PublishedBaseline, PublishedModel
-from components.arms.published_patients import ScorablePatients
+from components.arms.hazard_clock import HazardClock, hazard_until
+from components.arms.published import NO_BASELINE, PublishedBaseline, PublishedModel
+from components.arms.published_patients import MatchedPatients
 from components.errors import NoEventsInArm
 from components.study.results import Estimate, Record
-from components.survival.calibration import calibration_slope
-from components.survival.intervals import wald_estimate
+from components.survival.calibration import calibration_intercept, calibration_slope
+from components.survival.intervals import not_estimable
 from components.survival.newton import fit_cox
 from components.survival.partial_likelihood import baseline_hazard, log_likelihood
 from components.survival.target import FloatArray, SurvivalTarget
@@ -105,7 +105,7 @@ class UpdatedModel(Record):
 
 
 def update_model(
-    model: PublishedModel, patients: ScorablePatients, *, alpha: float = 0.05, level: float = 0.95
+    model: PublishedModel, patients: MatchedPatients, *, alpha: float = 0.05, level: float = 0.95
 ) -> UpdatedModel:
     """The least update of a published model that these patients do not reject.
 
@@ -132,7 +132,7 @@ def update_model(
         n_events=target.n_events,
         alpha=alpha,
         n_intervals=0 if clock is None else clock.deaths.size,
-        log_observed_expected=_in_the_large(clock, lp, target, level),
+        log_observed_expected=_in_the_large(model, lp, target, level),
         slope=slope,
         updates=tried,
         chosen=chosen.kind,
@@ -158,14 +158,15 @@ def _clock(model: PublishedModel, target: SurvivalTarget) -> HazardClock | None:
 
 
 def _in_the_large(
-    clock: HazardClock | None, lp: FloatArray, target: SurvivalTarget, level: float
+    model: PublishedModel, lp: FloatArray, target: SurvivalTarget, level: float
 ) -> Estimate:
-    method = "log of observed over expected deaths, Poisson with the published hazard, Wald"
-    if clock is None:
-        reason = "no baseline survival was published"
-        return Estimate.not_estimable(reason, n=target.n, n_events=target.n_events, method=method)
-    std_error = float(1.0 / np.sqrt(clock.deaths.sum()))
-    return wald_estimate(target, clock.level(lp), std_error, method=method, level=level)
+    baseline = model.baseline
+    if baseline is None:
+        method = "log of observed over expected deaths, Poisson, Wald"
+        return not_estimable(target, NO_BASELINE, method=method)
+    seen = target.truncated(baseline.last_day)
+    expected = hazard_until(baseline, seen.time_days) * np.exp(lp)
+    return calibration_intercept(seen, expected, level=level)
 
 
 def _updates(
@@ -210,7 +211,7 @@ def _tested(
     own: float | None = None
     if one.kind != "new_baseline":
         if clock is None:
-            return one.model_copy(update={"why_not": "no baseline survival was published"})
+            return one.model_copy(update={"why_not": NO_BASELINE})
         slope = one.n_parameters == 2
         free = clock.maximum(lp, slope=slope, by_interval=True)
         own = (

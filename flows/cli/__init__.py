@@ -18,8 +18,10 @@ from flows.cli import (
     runs,
     schedule,
     schedule_servers,
+    score_model,
     servers,
     split,
+    update_model,
 )
 
 _app = typer.Typer(
@@ -36,6 +38,8 @@ _app.command("prune")(prune.prune)
 _app.command("retrain")(retrain.retrain)
 _app.command("columns")(columns.columns)
 _app.command("fit-arms")(fit_arms.fit_arms)
+_app.command("score-model")(score_model.score_model)
+_app.command("update-model")(update_model.update_model)
 _app.command("validate")(retrain.validate)
 _app.command("demo")(demo.demo)
 _app.command("runs")(runs.runs)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from components.arms.published import PublishedBaseline, PublishedModel, read_published
-from components.arms.published_patients import scorable
+from components.arms.published_patients import match_patients
 from components.cohort.schema import PREDICTORS as CODEBOOK
 from components.errors import CohortRejected, UsageError
 from components.survival.cox import fit_cox_model
@@ -109,7 +109,7 @@ def test_patients_whom_the_model_does_not_know_are_counted():
     table = draw_patients(60, seed=1)
     table.loc["P0001", "bclc_stage"] = "D"
     table.loc[["P0002", "P0003"], "age_years"] = np.nan
-    found = scorable(true_model(), table, CODEBOOK)
+    found = match_patients(true_model(), table, CODEBOOK)
     assert found.left_out == {
         "'age_years' is empty": 2,
         "'bclc_stage' is D, unknown to the model": 1,
@@ -128,7 +128,7 @@ def test_millimetres_of_the_model_are_the_table_s_centimetres():
         coefficients={**true_model().coefficients, "tumor_diameter_cm": 0.012},
         centre={"age_years": 55.0, "tumor_diameter_cm": 60.0},
     )
-    found = scorable(mm, table, CODEBOOK)
+    found = match_patients(mm, table, CODEBOOK)
     assert mm.linear_predictor(found.table) == pytest.approx(true_model().linear_predictor(table))
     assert "converted from cm into the model's mm" in found.notes[0]
 
@@ -144,11 +144,11 @@ def with_unit(unit):
 
 def test_a_unit_that_cannot_be_converted_is_refused():
     with pytest.raises(UsageError, match=r"'age_years': the model takes decades, .* years"):
-        scorable(with_unit("decades"), draw_patients(20, seed=1), CODEBOOK)
+        match_patients(with_unit("decades"), draw_patients(20, seed=1), CODEBOOK)
 
 
 def test_a_model_without_a_unit_is_taken_as_the_table_s_and_said():
-    found = scorable(with_unit(None), draw_patients(20, seed=1), CODEBOOK)
+    found = match_patients(with_unit(None), draw_patients(20, seed=1), CODEBOOK)
     assert "the model names no unit, the table years" in found.notes[0]
 
 
@@ -156,15 +156,15 @@ def test_a_number_is_no_category():
     kinds = (Predictor(name="age_years", label="Age", kind="categorical", levels=("a", "b")),)
     model = true_model(predictors=kinds, coefficients={"age_years=b": 1.0}, centre={})
     with pytest.raises(UsageError, match=r"takes it as categorical, .* continuous"):
-        scorable(model, draw_patients(20, seed=1), CODEBOOK)
+        match_patients(model, draw_patients(20, seed=1), CODEBOOK)
 
 
 def test_a_missing_column_is_named():
     with pytest.raises(CohortRejected, match="bclc_stage"):
-        scorable(true_model(), draw_patients(20, seed=1).drop(columns="bclc_stage"), CODEBOOK)
+        match_patients(true_model(), draw_patients(20, seed=1).drop(columns="bclc_stage"), CODEBOOK)
 
 
 def test_levels_that_no_patient_has_leave_nobody():
     table = draw_patients(20, seed=1).assign(bclc_stage="D")
     with pytest.raises(CohortRejected, match=r"none of the 20 patients .* unknown to the model"):
-        scorable(true_model(), table, CODEBOOK)
+        match_patients(true_model(), table, CODEBOOK)

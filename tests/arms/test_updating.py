@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.arms.published import PublishedBaseline, read_published
-from components.arms.published_patients import scorable
+from components.arms.published_patients import match_patients
 from components.arms.updating import UpdatedModel, update_model
 from components.cohort.schema import PREDICTORS as CODEBOOK
 from components.errors import NoEventsInArm
@@ -16,7 +16,7 @@ from tests.arms.published_models import PREDICTORS, draw_patients, true_model
 
 def updated(table, model=None, **options):
     model = model or true_model()
-    return update_model(model, scorable(model, table, CODEBOOK), **options)
+    return update_model(model, match_patients(model, table, CODEBOOK), **options)
 
 
 def forced(table, kind, model=None):
@@ -49,7 +49,7 @@ def test_after_recalibration_in_the_large_observed_is_expected():
 def test_the_slope_is_the_calibration_slope():
     table = draw_patients(400, seed=5, slope=0.4)
     model = true_model()
-    scored = scorable(model, table, CODEBOOK)
+    scored = match_patients(model, table, CODEBOOK)
     slope = calibration_slope(scored.target, model.linear_predictor(table)).value
     found = updated(table)
     assert found.slope.value == pytest.approx(slope, abs=1e-12)
@@ -63,7 +63,7 @@ def test_a_new_baseline_is_efron_s_with_the_linear_predictor_as_it_is():
     found = forced(table, "new_baseline", without_baseline())
     assert found.chosen == "new_baseline"
     lp = found.slope.value * without_baseline().linear_predictor(table)
-    times, hazard = baseline_hazard(lp, scorable(true_model(), table, CODEBOOK).target)
+    times, hazard = baseline_hazard(lp, match_patients(true_model(), table, CODEBOOK).target)
     at = float(times[times <= 700][-1])
     expected = np.exp(-np.exp(lp) * hazard[times <= 700][-1])
     model = found.model
@@ -78,7 +78,7 @@ def test_the_refit_is_the_cox_model_of_these_patients():
     table["bclc_stage"] = rng.permutation(table["bclc_stage"])
     found = updated(table)
     assert found.chosen == "refit"
-    target = scorable(true_model(), table, CODEBOOK).target
+    target = match_patients(true_model(), table, CODEBOOK).target
     fitted = fit_cox_model(table, PREDICTORS, target)
     assert list(found.model.coefficients.values()) == pytest.approx(
         list(fitted.coefficients), abs=1e-10

@@ -1,0 +1,83 @@
+"""An arm's models beside the patients of each split whom all of them can score."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import pandas as pd
+
+from components.arms.evaluation import ScoredPatients
+from components.arms.fitting import FittedModels, fit_models
+from components.arms.horizons import not_estimable_horizons
+from components.cohort.endpoint import survival_target
+from components.cohort.schema import Variable
+from components.study.protocol import Protocol
+from components.study.vocabulary import ModelKind, SignatureState, Split, TreatmentArm
+
+
+@dataclass(frozen=True, eq=False)
+class ArmPatients:
+    """The models of an arm and the patients of each split whom all of them can score."""
+
+    fitted: FittedModels
+    tables: dict[Split, pd.DataFrame]
+
+    @classmethod
+    def of(cls, fitted: FittedModels, test: pd.DataFrame) -> Self:
+        """The models with their training patients and those of `test` whom all can score."""
+        train, scorable = fitted.prepared.train, fitted.scorable(test)
+        return cls(fitted, {Split.TRAIN: train, Split.TEST: scorable.table})
+
+    @property
+    def arm(self) -> TreatmentArm:
+        """The arm."""
+        return self.fitted.arm
+
+
+def arm_patients(
+    arm: TreatmentArm,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    *,
+    protocol: Protocol,
+    signature: SignatureState,
+    codebook: Mapping[str, Variable],
+) -> ArmPatients:
+    """The arm's models again (the same seed: the same models) and their patients.
+
+    Arguments and faults are those of `fit_arm`.
+    """
+    fitted = fit_models(
+        arm,
+        train,
+        clinical=protocol.clinical,
+        signature=signature,
+        seed=protocol.study.seed,
+        codebook=codebook,
+    )
+    return ArmPatients.of(fitted, test)
+
+
+def scored(
+    patients: ArmPatients, kind: ModelKind, split: Split, protocol: Protocol
+) -> ScoredPatients:
+    """A model's predictions for the patients of a split, as the arm's own are judged."""
+    table, section = patients.tables[split], protocol.evaluation
+    target, horizons = survival_target(table), protocol.study.horizons_days
+    refused = not_estimable_horizons(target, horizons, section)
+    train = survival_target(patients.tables[Split.TRAIN])
+    in_training = {
+        days: f"in training, {why}"
+        for days, why in not_estimable_horizons(train, horizons, section).items()
+    }
+    return ScoredPatients(
+        arm=patients.arm,
+        kind=kind,
+        split=split,
+        model=patients.fitted.models[kind],
+        target=target,
+        linear_predictor=patients.fitted.linear_predictor(kind, table),
+        horizons_days=horizons,
+        not_estimable=refused,
+        not_predictable={**in_training, **refused},
+    )
