@@ -1,6 +1,6 @@
 """How good a model is in one split: discrimination, error of prediction, calibration."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from components.arms.curves import calibration, decision_curves, roc_curves
 from components.arms.horizons import uno_tau_days
@@ -52,7 +52,7 @@ def evaluate(scored: ScoredPatients, section: EvaluationSection) -> ModelEvaluat
     )
 
 
-def _at_horizons(scored: ScoredPatients, judges: dict[str, Judge]) -> dict[str, Estimate]:
+def _at_horizons(scored: ScoredPatients, judges: Mapping[str, Judge]) -> dict[str, Estimate]:
     """Each figure at each horizon, all horizons of a figure together."""
     return {
         f"{name}_{days}d": judge(scored, days)

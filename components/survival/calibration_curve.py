@@ -119,7 +119,8 @@ class _Smoother:
         _check_followed(target, horizon_days)
         scale = log_log_risk(predicted_survival)
         if at is None:
-            at = np.linspace(*np.quantile(1.0 - predicted_survival, _DRAWN), _GRID_POINTS)
+            first, last = np.quantile(1.0 - predicted_survival, _DRAWN).tolist()
+            at = np.linspace(first, last, _GRID_POINTS)
         if knots is None:
             knots = _default_knots(scale)
         columns = _columns(scale, knots)
