@@ -22,6 +22,7 @@ from components.survival.calibration import (
     observed_expected,
 )
 from components.survival.discrimination import auc_ipcw, harrell_c, uno_c
+from components.survival.incident_dynamic import incident_dynamic_auc
 
 __all__ = [
     "ScoredPatients",
@@ -41,8 +42,9 @@ def evaluate(scored: ScoredPatients, section: EvaluationSection) -> ModelEvaluat
     if section.truncated_c_days is not None:
         days = section.truncated_c_days
         estimates[f"c_harrell_{days}d"] = _truncated(scored, days)
-    judges = {"auc_cd": _auc, "brier": _brier, "ipa": _accuracy}
-    estimates |= _at_horizons(scored, judges)
+    incident = {"auc_id": _incident_auc} if section.incident_dynamic else {}
+    estimates |= _at_horizons(scored, {"auc_cd": _auc, **incident})
+    estimates |= _at_horizons(scored, {"brier": _brier, "ipa": _accuracy})
     estimates["ibs"] = _integrated_brier(scored, section)
     estimates["cal_slope"] = _slope(scored)
     estimates["cal_intercept"] = _intercept(scored, section)
@@ -92,6 +94,15 @@ def _auc(scored: ScoredPatients, days: int) -> Estimate:
     if reason:
         return scored.refused(reason, "cumulative/dynamic AUC by IPCW", days)
     return auc_ipcw(scored.target, scored.linear_predictor, horizon_days=days, level=scored.level)
+
+
+def _incident_auc(scored: ScoredPatients, days: int) -> Estimate:
+    reason = NO_PREDICTOR if scored.is_constant else scored.not_estimable.get(days)
+    if reason:
+        return scored.refused(reason, "incident/dynamic AUC", days)
+    return incident_dynamic_auc(
+        scored.target, scored.linear_predictor, horizon_days=days, level=scored.level
+    )
 
 
 def _brier(scored: ScoredPatients, days: int) -> Estimate:

@@ -159,6 +159,16 @@ def test_without_thresholds_there_is_no_decision_curve(protocol, train, test):
     assert fit(silent, train, test).decision_curves == ()
 
 
+def test_incident_dynamic_auc_is_an_option(protocol, estimates, train, test):
+    assert not any(name.startswith("auc_id") for name in estimates)
+    section = protocol.evaluation.model_copy(update={"incident_dynamic": True})
+    asked = fit(protocol.model_copy(update={"evaluation": section}), train, test)
+    found = asked.evaluation(COMBINED, Split.TEST).estimates
+    for days in protocol.study.horizons_days:
+        assert 0.5 < found[f"auc_id_{days}d"].value < 1
+        assert found[f"auc_id_{days}d"].value != found[f"auc_cd_{days}d"].value
+
+
 def test_the_same_seed_gives_the_same_intervals(models, protocol, train, test):
     assert fit(protocol, train, test).calibration == models.calibration
 
