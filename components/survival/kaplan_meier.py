@@ -1,21 +1,24 @@
-"""Kaplan-Meier curves, medians, follow-up, numbers at risk and the log-rank test.
+"""Kaplan-Meier curves with intervals, quantiles, follow-up and numbers at risk.
 
-Own curve because lifelines' interval is log-log where R's default is log, and neither lifelines nor
-scikit-survival takes the midpoint of a flat stretch at 0.5 as the median; the log-rank test is
-lifelines'.
+Own code because lifelines' interval is log-log where R's default is log, its errors of the survival
+are not returned, and neither lifelines nor scikit-survival takes the midpoint of a flat stretch as
+a quantile.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from lifelines.statistics import multivariate_logrank_test
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from components.errors import DataError
-from components.study.results import Estimate, Record
+from components.study.results import Estimate
 from components.survival.target import FloatArray, IntArray, SurvivalTarget
+
+IntervalScale = Literal["log", "log-log", "plain"]
+"""The scale on which a curve's intervals are symmetric, as R's `conf.type`."""
 
 # R's tolerance of `quantile.survfit`: survival this near to 0.5 is 0.5.
 _TOLERANCE = float(np.sqrt(np.finfo(float).eps))
@@ -23,15 +26,16 @@ _TOLERANCE = float(np.sqrt(np.finfo(float).eps))
 
 @dataclass(frozen=True, eq=False)
 class KaplanMeier:
-    """A Kaplan-Meier curve at the distinct times of m, with pointwise log intervals (R's default).
+    """A Kaplan-Meier curve at the distinct times of m, with pointwise intervals.
 
-    Where the curve has reached 0 the log interval does not exist (R: NA); the limits keep their
-    last values there.
+    Where a limit does not exist it is NaN, as in R: at survival 0 (log and log-log) and at
+    survival 1 (log-log).
 
     Attributes:
-        times_days: (m,) distinct follow-up times, ascending; n_at_risk and n_events there.
+        times_days: (m,) distinct follow-up times, ascending; n_at_risk, n_events and n_censored
+            there.
         survival: (m,) right-continuous: its value at and after each time.
-        std_error: (m,) of log survival (Greenwood).
+        std_error: (m,) of log survival (Greenwood); infinite where survival is 0.
     """
 
     times_days: FloatArray
@@ -41,7 +45,19 @@ class KaplanMeier:
     std_error: FloatArray
     n_at_risk: IntArray
     n_events: IntArray
+    n_censored: IntArray
     level: float
+
+    @property
+    def cumulative_hazard(self) -> FloatArray:
+        """Nelson and Aalen's cumulative hazard (m,), right-continuous."""
+        return np.asarray(np.cumsum(self.n_events / self.n_at_risk))
+
+    @property
+    def survival_std_error(self) -> FloatArray:
+        """Greenwood's standard error (m,) of the survival; NaN where survival is 0."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(self.survival * self.std_error)
 
     def at(self, times_days: ArrayLike) -> FloatArray:
         """Survival at each time: 1 before the first death, flat after the last follow-up."""
@@ -54,22 +70,26 @@ class KaplanMeier:
         return np.asarray(np.concatenate([[1.0], self.survival])[index])
 
 
-def kaplan_meier(target: SurvivalTarget, *, level: float = 0.95) -> KaplanMeier:
-    """The Kaplan-Meier curve of a sample of at least one patient."""
+def kaplan_meier(
+    target: SurvivalTarget, *, level: float = 0.95, interval: IntervalScale = "log"
+) -> KaplanMeier:
+    """The Kaplan-Meier curve of a sample, as R's `survfit` (doi:10.1080/01621459.1958.10501452).
+
+    Raises:
+        DataError: There are no patients.
+    """
+    if target.n == 0:
+        msg = "expected patients for a Kaplan-Meier curve, there are none"
+        raise DataError(msg)
     times, index, n_leaving = np.unique(target.time_days, return_inverse=True, return_counts=True)
     n_events = np.bincount(index, weights=target.event, minlength=times.size).astype(np.int64)
     n_at_risk = target.n - np.concatenate([[0], np.cumsum(n_leaving)[:-1]])
     survivors = n_at_risk - n_events
     survival = np.cumprod(survivors / n_at_risk)
-    alive = survivors > 0
-    variance = np.zeros(times.size)
-    variance[alive] = n_events[alive] / (n_at_risk[alive] * survivors[alive])
-    std_error = np.sqrt(np.cumsum(variance))
-    half = ndtri((1 + level) / 2) * std_error
-    lower, upper = survival * np.exp(-half), np.minimum(survival * np.exp(half), 1.0)
-    if not alive[-1]:
-        lower[-1] = lower[-2] if times.size > 1 else 0.0
-        upper[-1] = upper[-2] if times.size > 1 else 1.0
+    with np.errstate(divide="ignore"):
+        std_error = np.sqrt(np.cumsum(n_events / (n_at_risk * survivors.astype(np.float64))))
+    half = float(ndtri((1 + level) / 2)) * std_error
+    lower, upper = _limits(survival, half, interval)
     return KaplanMeier(
         times_days=times,
         survival=survival,
@@ -78,60 +98,102 @@ def kaplan_meier(target: SurvivalTarget, *, level: float = 0.95) -> KaplanMeier:
         std_error=std_error,
         n_at_risk=n_at_risk,
         n_events=n_events,
+        n_censored=n_leaving - n_events,
         level=level,
     )
 
 
+def _limits(
+    survival: FloatArray, half: FloatArray, interval: IntervalScale
+) -> tuple[FloatArray, FloatArray]:
+    """Limits (m,) from half-widths of log survival; NaN where there are none."""
+    # log(0) and infinite widths end as NaN, which is R's answer.
+    with np.errstate(all="ignore"):
+        if interval == "plain":
+            half = np.where(survival == 0, np.nan, half * survival)
+            return np.maximum(survival - half, 0.0), np.minimum(survival + half, 1.0)
+        if interval == "log":
+            known = np.where(survival == 0, np.nan, survival)
+            return known * np.exp(-half), np.minimum(known * np.exp(half), 1.0)
+        known = np.where((survival == 0) | (survival == 1), np.nan, survival)
+        log_log, width = np.log(-np.log(known)), -half / np.log(known)
+        return np.exp(-np.exp(log_log + width)), np.exp(-np.exp(log_log - width))
+
+
 def survival_estimate(
-    target: SurvivalTarget, horizon_days: float, *, level: float = 0.95
+    target: SurvivalTarget,
+    horizon_days: float,
+    *,
+    level: float = 0.95,
+    interval: IntervalScale = "log",
 ) -> Estimate:
-    """Survival at a horizon with its log interval; not estimable beyond the follow-up."""
-    method = "Kaplan-Meier, log interval"
+    """Survival at a horizon with its interval; not estimable beyond the follow-up."""
+    method = f"Kaplan-Meier, {interval} interval"
     if target.n == 0 or horizon_days > target.time_days.max():
         reason = f"nobody is followed to day {horizon_days:g}"
         return Estimate.not_estimable(
             reason, n=target.n, n_events=target.n_events, method=method, horizon_days=horizon_days
         )
-    curve = kaplan_meier(target, level=level)
+    curve = kaplan_meier(target, level=level, interval=interval)
     index = int(np.searchsorted(curve.times_days, horizon_days, side="right")) - 1
     value, lower, upper = (
         (1.0, 1.0, 1.0)
         if index < 0
-        else (curve.survival[index], curve.lower[index], curve.upper[index])
+        else (float(curve.survival[index]), float(curve.lower[index]), float(curve.upper[index]))
     )
+    exists = bool(np.isfinite(lower))
     return Estimate(
-        value=float(value),
-        lower=float(lower),
-        upper=float(upper),
+        value=value,
+        lower=lower if exists else None,
+        upper=upper if exists else None,
         level=level,
         n=target.n,
         n_events=target.n_events,
         method=method,
         horizon_days=horizon_days,
+        note=None if exists else f"at a survival of {value:g} there is no {interval} interval",
     )
 
 
-def median_survival(target: SurvivalTarget, *, level: float = 0.95) -> Estimate:
-    """The median survival time in days; limits are None where a limit's curve stays above 0.5.
+def survival_quantile(
+    target: SurvivalTarget,
+    probability: float = 0.5,
+    *,
+    level: float = 0.95,
+    interval: IntervalScale = "log",
+) -> Estimate:
+    """The time in days by which a share has died; a limit is None where its curve stays above.
 
-    R's rules: where the curve lies at 0.5 exactly, the midpoint of that stretch; the interval is
-    that of the curve's own limits (Brookmeyer and Crowley 1982, doi:10.2307/2530286).
+    R's rules (`quantile.survfit`): where the curve lies at the share exactly, the midpoint of that
+    stretch; the interval is that of the curve's own limits (Brookmeyer and Crowley 1982,
+    doi:10.2307/2530286).
     """
-    method = "Kaplan-Meier median, log interval"
+    name = "median" if probability == 0.5 else f"quantile {probability:g}"
+    method = f"Kaplan-Meier {name}, {interval} interval"
     if target.n == 0:
         return Estimate.not_estimable("there are no patients", n=0, n_events=0, method=method)
-    curve = kaplan_meier(target, level=level)
-    value = _first_below_half(curve.times_days, curve.survival)
+    curve = kaplan_meier(target, level=level, interval=interval)
+    value, lower, upper = (
+        _time_of(curve.times_days, one, probability)
+        for one in (curve.survival, curve.lower, curve.upper)
+    )
     return Estimate(
         value=value,
-        lower=_first_below_half(curve.times_days, curve.lower),
-        upper=_first_below_half(curve.times_days, curve.upper),
+        lower=lower,
+        upper=upper,
         level=level,
         n=target.n,
         n_events=target.n_events,
         method=method,
         note="not reached" if value is None else None,
     )
+
+
+def median_survival(
+    target: SurvivalTarget, *, level: float = 0.95, interval: IntervalScale = "log"
+) -> Estimate:
+    """The median survival time in days (`survival_quantile`)."""
+    return survival_quantile(target, level=level, interval=interval)
 
 
 def median_follow_up(target: SurvivalTarget, *, level: float = 0.95) -> Estimate:
@@ -145,49 +207,22 @@ def median_follow_up(target: SurvivalTarget, *, level: float = 0.95) -> Estimate
     )
 
 
-def _first_below_half(times_days: FloatArray, curve: FloatArray) -> float | None:
-    reached = np.flatnonzero(curve <= 0.5 + _TOLERANCE)
-    if not reached.size:
+def _time_of(times_days: FloatArray, curve: FloatArray, probability: float) -> float | None:
+    """Where 1 - `curve` first reaches a share, in the order of its values as R takes them."""
+    times = np.concatenate([[0.0], times_days])
+    died = np.concatenate([[0.0], 1.0 - curve])
+    died, first = np.unique(died[~np.isnan(died)], return_index=True)
+    times, last = times[~np.isnan(np.concatenate([[0.0], curve]))][first], times[-1]
+    if died.size == 0 or died[-1] + _TOLERANCE < probability:
         return None
-    first = reached[0]
-    if curve[first] < 0.5 - _TOLERANCE:
-        return float(times_days[first])
-    below = np.flatnonzero(curve < 0.5 - _TOLERANCE)
-    end = below[0] if below.size else times_days.size - 1
-    return float((times_days[first] + times_days[end]) / 2)
+    begin = float(times[np.searchsorted(died + _TOLERANCE, probability)])
+    if died[-1] - _TOLERANCE >= probability:
+        end = float(times[np.searchsorted(died - _TOLERANCE, probability)])
+        return (begin + end) / 2
+    return None if np.isnan(curve[-1]) else (begin + float(last)) / 2
 
 
 def numbers_at_risk(target: SurvivalTarget, times_days: Sequence[float]) -> IntArray:
     """Patients still followed just before each time (n_times,), as below a survival plot."""
     ascending = np.sort(target.time_days)
     return target.n - np.searchsorted(ascending, times_days, side="left")
-
-
-class LogRank(Record):
-    """A log-rank test of equal survival in two or more groups."""
-
-    statistic: float
-    degrees_of_freedom: int
-    p_value: float
-
-
-def log_rank(target: SurvivalTarget, groups: ArrayLike) -> LogRank:
-    """The log-rank test between the groups (n,) of any labels.
-
-    Raises:
-        DataError: There are fewer than two groups, or nobody has died.
-    """
-    labels = np.unique(np.asarray(groups), return_inverse=True)[1]
-    n_groups = int(labels.max()) + 1 if labels.size else 0
-    if n_groups < 2 or target.n_events == 0:
-        msg = (
-            f"a log-rank test needs at least two groups and one death, came {n_groups} groups "
-            f"and {target.n_events} deaths"
-        )
-        raise DataError(msg)
-    test = multivariate_logrank_test(target.time_days, labels, target.event)
-    return LogRank(
-        statistic=float(test.test_statistic),
-        degrees_of_freedom=n_groups - 1,
-        p_value=float(test.p_value),
-    )

@@ -1,94 +1,82 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lifelines import KaplanMeierFitter
 
 from components.errors import DataError
 from components.survival.kaplan_meier import (
     kaplan_meier,
-    log_rank,
     median_follow_up,
     median_survival,
     numbers_at_risk,
     survival_estimate,
+    survival_quantile,
 )
 from components.survival.target import SurvivalTarget
 
-
-def groups_of(table, analysis, cut):
-    """The groups (n,) of an analysis as strings, and who has one."""
-    name = analysis["group"]
-    if name not in table:
-        return (table["mk_lp"] > cut).astype(int).astype(str)
-    column = table[name]
-    return column.astype(str) if column.dtype == object else column.astype(int).astype(str)
+INTERVALS = ("log", "log-log", "plain")
 
 
-@pytest.fixture(params=["pbc", "lung"])
-def analyses(request, values, inputs):
-    """Pairs of R's analysis, target and groups of a set."""
-    table, r = inputs(request.param), values(request.param, "kaplan_meier")
-    return [
-        (
-            analysis,
-            SurvivalTarget.of(table[analysis["time"]], table["event"]),
-            groups_of(table, analysis, r["median_cut_of_mk_lp"]).to_numpy(),
-        )
-        for analysis in r["analyses"]
-    ]
+@st.composite
+def targets(draw):
+    """4 to 40 patients in a few whole days, so that times tie."""
+    n = draw(st.integers(4, 40))
+    time = draw(st.lists(st.integers(1, 12), min_size=n, max_size=n))
+    return SurvivalTarget.of(time, draw(st.lists(st.booleans(), min_size=n, max_size=n)))
 
 
-def test_curves_agree_with_survfit(analyses):
-    for analysis, target, groups in analyses:
-        for r in analysis["groups"]:
-            own, curve = kaplan_meier(target.subset(groups == r["level"])), r["curve"]
-            np.testing.assert_array_equal(own.times_days, curve["time"])
-            np.testing.assert_array_equal(own.n_at_risk, curve["n_risk"])
-            np.testing.assert_array_equal(own.n_events, curve["n_event"])
-            np.testing.assert_allclose(own.survival, curve["surv"], rtol=1e-8, atol=1e-15)
+@given(targets())
+@settings(deadline=None, max_examples=25)
+def test_curve_is_that_of_lifelines(target):
+    own = kaplan_meier(target)
+    theirs = KaplanMeierFitter().fit(target.time_days, target.event)
+    np.testing.assert_allclose(
+        own.at(np.arange(14.0)), theirs.survival_function_at_times(np.arange(14.0)), atol=1e-12
+    )
+    assert (own.n_events + own.n_censored).sum() == target.n
 
 
-def test_log_intervals_agree_with_survfit(analyses):
-    compared = 0
-    for analysis, target, groups in analyses:
-        for r in analysis["groups"]:
-            theirs = r["by_conf_type"]["log"]
-            for i, horizon in enumerate(analysis["times"]):
-                own = survival_estimate(target.subset(groups == r["level"]), horizon)
-                for value, name in (
-                    (own.value, "surv"),
-                    (own.lower, "lower"),
-                    (own.upper, "upper"),
-                ):
-                    if own.value is not None and theirs[name][i] is not None:
-                        assert value == pytest.approx(theirs[name][i], rel=1e-8)
-                        compared += 1
-    assert compared > 50
+@given(targets(), st.sampled_from(INTERVALS), st.floats(0.01, 100))
+@settings(deadline=None, max_examples=25)
+def test_unit_of_time_order_and_doubling_change_nothing_else(target, interval, unit):
+    one = kaplan_meier(target, interval=interval)
+    rows = np.random.default_rng(target.n).permutation(target.n)
+    other = kaplan_meier(
+        SurvivalTarget(target.time_days[rows] * unit, target.event[rows]), interval=interval
+    )
+    np.testing.assert_allclose(other.times_days, one.times_days * unit)
+    for name in ("survival", "lower", "upper", "std_error"):
+        np.testing.assert_array_equal(getattr(other, name), getattr(one, name))
+    doubled = kaplan_meier(target.subset(np.repeat(rows, 2)), interval=interval)
+    np.testing.assert_allclose(doubled.survival, one.survival, atol=1e-12)
+    inside = (one.survival > 0) & (one.survival < 1)
+    np.testing.assert_allclose(doubled.std_error[inside], one.std_error[inside] / 2**0.5, rtol=1e-9)
 
 
-def test_medians_agree_with_r(analyses):
-    for analysis, target, groups in analyses:
-        for r in analysis["groups"]:
-            own = median_survival(target.subset(groups == r["level"]))
-            theirs = r["by_conf_type"]["log"]
-            assert own.value == theirs["quantile"][1]
-            assert own.lower == theirs["q_lower"][1]
-            assert own.upper == theirs["q_upper"][1]
+@given(targets(), st.sampled_from(INTERVALS), st.sampled_from([0.25, 0.5, 0.75]))
+@settings(deadline=None, max_examples=40)
+def test_a_share_has_died_by_its_quantile_and_not_before(target, interval, share):
+    curve, own = kaplan_meier(target), survival_quantile(target, share, interval=interval)
+    if own.value is None:
+        assert curve.survival[-1] > 1 - share
+        assert own.note == "not reached"
+        return
+    assert curve.at(own.value) <= 1 - share + 1e-7
+    assert curve.before(np.nextafter(own.value, 0)) >= 1 - share - 1e-7
+    assert own.lower is None or own.lower <= own.value
+    assert own.upper is None or own.upper >= own.value
 
 
-def test_log_rank_agrees_with_survdiff(analyses):
-    for analysis, target, groups in analyses:
-        known = np.isin(groups, analysis["levels"])
-        own, r = log_rank(target.subset(known), groups[known]), analysis["logrank"]
-        assert own.statistic == pytest.approx(r["chisq"], rel=1e-8)
-        assert own.degrees_of_freedom == r["df"]
-        assert own.p_value == pytest.approx(r["p"], rel=1e-6)
-
-
-@pytest.mark.parametrize("dataset", ["pbc", "lung"])
-def test_follow_up_agrees_with_r(dataset, values, inputs):
-    table = inputs(dataset)
-    own = median_follow_up(SurvivalTarget.of(table["time"], table["event"]))
-    assert own.value == values(dataset, "kaplan_meier")["reverse_km_followup_median"]
-    assert own.n_events == table["event"].sum()
+def test_limits_lie_around_the_curve_and_within_0_and_1(sample):
+    _, target = sample
+    for interval in INTERVALS:
+        curve = kaplan_meier(target, interval=interval)
+        known = ~np.isnan(curve.lower)
+        assert known.sum() > 40
+        assert (curve.lower[known] <= curve.survival[known]).all()
+        assert (curve.upper[known] >= curve.survival[known]).all()
+        assert ((curve.lower[known] >= 0) & (curve.upper[known] <= 1)).all()
 
 
 def test_median_of_a_flat_stretch_at_half_is_its_midpoint():
@@ -103,27 +91,41 @@ def test_not_reached_and_beyond_follow_up_are_said():
     assert median_survival(target).value == pytest.approx(25.0)
     alive = SurvivalTarget.of([10, 20, 30], [0, 0, 0])
     assert (median_survival(alive).value, median_survival(alive).note) == (None, "not reached")
-    assert survival_estimate(target, 31).value is None
+    beyond = survival_estimate(target, 31)
+    assert (beyond.value, beyond.note) == (None, "nobody is followed to day 31")
     assert survival_estimate(target, 5).value == 1.0
+    assert survival_estimate(alive, 20).value == 1.0
 
 
-def test_limits_stay_finite_where_the_curve_reaches_zero():
-    curve = kaplan_meier(SurvivalTarget.of([3, 5, 8], [1, 1, 1]))
+def test_no_interval_is_made_up_where_nobody_is_left():
+    target = SurvivalTarget.of([3, 5, 8], [1, 1, 1])
+    curve = kaplan_meier(target)
     assert curve.survival[-1] == 0.0
-    assert np.isfinite(curve.lower).all()
-    assert np.isfinite(curve.upper).all()
-    alone = kaplan_meier(SurvivalTarget.of([3], [1]))
-    assert (alone.lower[0], alone.upper[0]) == (0.0, 1.0)
+    assert np.isnan([curve.lower[-1], curve.upper[-1], curve.survival_std_error[-1]]).all()
+    last = survival_estimate(target, 8)
+    assert (last.value, last.lower, last.upper) == (0.0, None, None)
+    assert last.note == "at a survival of 0 there is no log interval"
+    first = survival_estimate(SurvivalTarget.of([3, 5], [0, 1]), 4, interval="log-log")
+    assert (first.value, first.lower) == (1.0, None)
+    alone = median_survival(SurvivalTarget.of([3], [1]))
+    assert (alone.value, alone.lower, alone.upper) == (3.0, None, None)
+
+
+def test_nobody_has_no_curve():
+    nobody = SurvivalTarget.of([], [])
+    with pytest.raises(DataError, match="expected patients"):
+        kaplan_meier(nobody)
+    assert median_survival(nobody).note == "there are no patients"
+    assert survival_estimate(nobody, 3).value is None
+
+
+def test_follow_up_takes_deaths_as_censored():
+    target = SurvivalTarget.of([10, 20, 30, 40], [1, 0, 1, 0])
+    own = median_follow_up(target)
+    assert own.value == median_survival(SurvivalTarget.of([10, 20, 30, 40], [0, 1, 0, 1])).value
+    assert (own.n_events, own.method) == (2, "reverse Kaplan-Meier median, log interval")
 
 
 def test_numbers_at_risk_count_those_leaving_at_the_time():
     target = SurvivalTarget.of([10, 20, 20, 30], [1, 0, 1, 0])
     np.testing.assert_array_equal(numbers_at_risk(target, [0, 10, 20, 21, 31]), [4, 4, 3, 1, 0])
-
-
-def test_log_rank_needs_groups_and_a_death():
-    target = SurvivalTarget.of([1, 2], [1, 0])
-    with pytest.raises(DataError, match="came 1 groups"):
-        log_rank(target, ["a", "a"])
-    with pytest.raises(DataError, match="and 0 deaths"):
-        log_rank(SurvivalTarget.of([1, 2], [0, 0]), ["a", "b"])
