@@ -15,7 +15,7 @@ def evaluation_metrics(models: ArmModels) -> dict[str, float]:
     Training figures are called apparent. The figures of the arm's nomogram stand under the model
     `nomogram` as well, whichever model it shows, so that runs have them in common. A difference
     stands under the model `<model>_minus_<reference>`, hazard ratios of the risk groups under
-    `hr_high_low`.
+    `hr_high_low`, differences of their restricted means under `rmst_high_minus_low`.
     """
     arm = models.arm.value
     metrics: dict[str, float] = {}
@@ -31,6 +31,10 @@ def evaluation_metrics(models: ArmModels) -> dict[str, float]:
         name = metric_name(_METRIC_SPLIT[difference.split], arm, pair, difference.estimator)
         metrics |= estimate_metrics(name, difference.estimate)
     for groups in models.risk_groups:
-        name = metric_name(_METRIC_SPLIT[groups.split], arm, groups.kind.value, "hr_high_low")
-        metrics |= estimate_metrics(name, groups.hazard_ratio)
+        compared = {"hr_high_low": groups.hazard_ratio}
+        if groups.rmst is not None:
+            compared["rmst_high_minus_low"] = groups.rmst.difference
+        for estimator, estimate in compared.items():
+            name = metric_name(_METRIC_SPLIT[groups.split], arm, groups.kind.value, estimator)
+            metrics |= estimate_metrics(name, estimate)
     return metrics

@@ -59,57 +59,6 @@ def _figure(evaluation: ModelEvaluation | None, estimator: str) -> Estimate | No
     return evaluation.estimates.get(estimator) if evaluation else None
 
 
-def performance_table(arm: ArmModels) -> Table:
-    """Every figure of the arm's models, training (apparent) and test."""
-    pairs = [(kind, split) for kind in arm.kinds for split in Split]
-    by_pair = {(one.kind, one.split): one for one in arm.evaluations}
-    keys = list(dict.fromkeys(key for one in arm.evaluations for key in one.estimates))
-    footnotes = Footnotes()
-    rows = [
-        (
-            estimator_text(key),
-            *(
-                footnotes.cell(by_pair[pair].estimates.get(key) if pair in by_pair else None)
-                for pair in pairs
-            ),
-        )
-        for key in keys
-    ]
-    methods = _methods(arm.evaluations)
-    columns = ("", *(f"{MODEL_NAMES[kind]}, {_SHORT[split]}" for kind, split in pairs))
-    notes = [*footnotes.lines(), *methods]
-    return table(f"{arm.arm.label}: figures with intervals", columns, rows, notes=notes)
-
-
-def _methods(evaluations: Iterable[ModelEvaluation]) -> list[str]:
-    """One line for each figure's method and level of its interval."""
-    lines: dict[str, str] = {}
-    for one in evaluations:
-        for key, estimate in one.estimates.items():
-            name = estimator_text(key).partition(" at ")[0]
-            lines.setdefault(name, f"{estimate.method}, {100 * estimate.level:g}% interval")
-    return ["Methods: " + "; ".join(f"{name}: {how}" for name, how in lines.items()) + "."]
-
-
-def differences_table(arm: ArmModels) -> Table:
-    """Paired differences between the arm's models in the same patients."""
-    rows = [
-        (
-            f"{MODEL_NAMES[one.kind]} minus {MODEL_PHRASES[one.reference]}",
-            estimator_text(one.estimator),
-            _SHORT[one.split],
-            estimate_text(one.estimate),
-        )
-        for one in arm.differences
-    ]
-    return table(
-        f"{arm.arm.label}: differences between the models, paired by patient",
-        ("Models", "Figure", "Part", "Difference (95% interval)"),
-        rows,
-        text_columns=(1, 2),
-    )
-
-
 def coefficients_table(model: CoxModel, caption: str) -> Table:
     """Coefficients, hazard ratios with Wald intervals, and what was penalized."""
     labels = {
@@ -214,10 +163,21 @@ def risk_group_table(parts: Sequence[RiskGroups], caption: str) -> Table:
     notes = [
         f"High risk: linear predictor above {number(part.cutoff, 4)}, {_whose(part)}; "
         f"{_SHORT[part.split]}: log-rank p {p_text(part.log_rank_p) or ABSENT}, hazard ratio "
-        f"{estimate_text(part.hazard_ratio, 2)}."
+        f"{estimate_text(part.hazard_ratio, 2)}{_rmst_text(part)}."
         for part in parts
     ]
     return table(caption, columns, rows, notes=notes)
+
+
+def _rmst_text(part: RiskGroups) -> str:
+    """What high risk loses of the restricted mean survival time, after a semicolon."""
+    if part.rmst is None:
+        return ""
+    return (
+        f"; mean survival restricted to {days_text(part.rmst.tau_days)}: low risk "
+        f"{_days(part.rmst.first)}, high risk {_days(part.rmst.second)}, high minus low "
+        f"{_days(part.rmst.difference)} days"
+    )
 
 
 def cutoff_text(parts: Sequence[RiskGroups]) -> str:
