@@ -4,13 +4,14 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from components.errors import FitFailed
 from components.nomogram.pretty import pretty
 from components.study.protocol import NomogramSection
 from components.study.results import Record
 from components.survival.cox import CoxModel
-from components.survival.design import Predictor
+from components.survival.design import Predictor, design_matrix
 
 DAYS_PER_MONTH = 365 / 12
 
@@ -65,7 +66,8 @@ def predictor_axes(
     """The predictors' axes and the points per unit of the linear predictor.
 
     The predictor with the longest axis spans 0 to `maximum_points`; the others share its scale,
-    as in `rms::nomogram` (Harrell, Regression Modeling Strategies, 2nd ed., section 5.3).
+    as in `rms::nomogram` (Harrell, Regression Modeling Strategies, 2nd ed., section 5.3). A spline
+    that rises and falls folds its axis back: two values share a place, and both ticks stand there.
 
     Raises:
         FitFailed: The model has no predictor, or none has an effect.
@@ -108,10 +110,10 @@ def _ticks(predictor: Predictor, section: NomogramSection) -> tuple[float | str,
 def _effects(
     predictor: Predictor, ticks: Sequence[float | str], coefficients: dict[str, float]
 ) -> list[float]:
-    if predictor.kind == "continuous":
-        return [coefficients[predictor.name] * float(value) for value in ticks]
-    by_level = [coefficients[column] for column in predictor.columns]
-    return [0.0, *by_level]
+    """What each tick adds to the uncentred linear predictor."""
+    own = np.array([coefficients[column] for column in predictor.columns])
+    along = design_matrix(pd.DataFrame({predictor.name: ticks}), [predictor]) @ own
+    return [float(effect) for effect in along]
 
 
 def survival_ticks(

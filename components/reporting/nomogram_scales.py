@@ -54,11 +54,12 @@ def _predictor_scale(axis: NomogramAxis, inches_per_point: float) -> Scale:
     texts = [value if isinstance(value, str) else number(value) for value in axis.ticks]
     ticks = tuple(Tick(p, text) for p, text in zip(axis.points, texts, strict=True))
     is_continuous = axis.predictor.kind == "continuous"
+    is_linear = is_continuous and not axis.predictor.knots
     return Scale(
         name=axis.predictor.label,
         detail=axis.predictor.unit or "",
         ticks=ticks,
-        fine=_between(axis.points, inches_per_point) if is_continuous else (),
+        fine=_between(axis.points, inches_per_point) if is_linear else (),
         labeling="even" if is_continuous else "all",
     )
 

@@ -14,7 +14,7 @@ from components.survival.folds import draw_folds
 from components.survival.newton import CoxFit, fit_cox
 from components.survival.partial_likelihood import baseline_hazard, log_likelihood
 from components.survival.risk_sets import Ties
-from components.survival.target import FloatArray, IntArray, SurvivalTarget
+from components.survival.target import BoolArray, FloatArray, IntArray, SurvivalTarget
 
 __all__ = [
     "BaselineHazard",
@@ -108,10 +108,18 @@ class CoxModel(Record):
         ties: Ties,
         ridge: float,
         weights: FloatArray | None = None,
+        rows: BoolArray | None = None,
     ) -> Self:
-        """The record of a fit to the design matrix `x` (n, p) of `predictors`."""
+        """The record of a fit to the design matrix `x` (n, p) of `predictors`.
+
+        `weights` are the fit's; `rows` (n,) are those of one stratum, whose baseline hazard and
+        follow-up the model then has.
+        """
         means = x.mean(axis=0)
         lp = (x - means) @ fit.coefficients
+        if rows is not None:
+            lp, target = lp[rows], target.subset(rows)
+            weights = None if weights is None else weights[rows]
         times, hazard = baseline_hazard(lp, target, ties=ties, weights=weights)
         return cls(
             predictors=tuple(predictors),

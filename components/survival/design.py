@@ -79,6 +79,11 @@ def nonlinear_columns(predictor: Predictor) -> tuple[str, ...]:
     return predictor.columns[1:] if predictor.knots else ()
 
 
+def continuous_columns(values: FloatArray, predictor: Predictor) -> FloatArray:
+    """The columns (n, 1 or k - 1) of a continuous predictor's values (n,)."""
+    return spline_basis(values, predictor.knots) if predictor.knots else values.reshape(-1, 1)
+
+
 def _block(table: pd.DataFrame, predictor: Predictor) -> FloatArray:
     if predictor.name not in table.columns:
         msg = f"expected the column '{predictor.name}', found none"
@@ -88,8 +93,7 @@ def _block(table: pd.DataFrame, predictor: Predictor) -> FloatArray:
         msg = f"column '{predictor.name}': {int(column.isna().sum())} cells are missing"
         raise CohortRejected(msg)
     if predictor.kind == "continuous":
-        values = np.asarray(column, dtype=np.float64)
-        return spline_basis(values, predictor.knots) if predictor.knots else values.reshape(-1, 1)
+        return continuous_columns(np.asarray(column, dtype=np.float64), predictor)
     levels = column.astype(str)
     unknown = int((~levels.isin(predictor.levels)).sum())
     if unknown:

@@ -118,7 +118,7 @@ def fit_cox(
     start = problem.at(np.zeros(len(names)))
     check_identified(sample.x, problem.information(start), names)
     coefficients, end, iterations = _newton(problem, start)
-    covariance: FloatArray = np.linalg.inv(problem.information(end))
+    covariance = np.asarray(np.linalg.inv(problem.information(end)), dtype=np.float64)
     if ridge == 0:
         check_separation(
             sample.x, sample.target, sample.strata, start.information, covariance, names

@@ -18,7 +18,8 @@ class SurvivalTarget:
     """Follow-up of `n` patients: `time_days` (n,) positive and finite, `event` (n,) death or not.
 
     Raises:
-        CohortRejected: A time is missing, infinite, zero or negative, or the lengths differ.
+        CohortRejected: A time is missing, infinite, zero or negative, or the lengths differ; of
+            `of` also: an event is neither 0 nor 1.
     """
 
     time_days: FloatArray
@@ -32,14 +33,12 @@ class SurvivalTarget:
             )
             raise CohortRejected(msg)
         if not np.all(np.isfinite(self.time_days)) or np.any(self.time_days <= 0):
-            bad = int(np.sum(~np.isfinite(self.time_days) | (self.time_days <= 0)))
-            msg = f"expected finite follow-up times above 0 days, {bad} are not"
-            raise CohortRejected(msg)
+            raise CohortRejected(_bad_times(self.time_days))
 
     @classmethod
     def of(cls, time_days: ArrayLike, event: ArrayLike) -> Self:
-        """The target of anything that converts to arrays."""
-        return cls(np.asarray(time_days, dtype=np.float64), np.asarray(event, dtype=np.bool_))
+        """The target of anything that converts to arrays; events are 0 and 1, or booleans."""
+        return cls(np.asarray(time_days, dtype=np.float64), _events(event))
 
     @property
     def n(self) -> int:
@@ -64,3 +63,32 @@ class SurvivalTarget:
         out = np.empty(self.n, dtype=[("event", "?"), ("time", "f8")])
         out["event"], out["time"] = self.event, self.time_days
         return out
+
+
+def _bad_times(time_days: FloatArray) -> str:
+    """The message that counts the times by what is wrong with them."""
+    kinds = {
+        "missing": np.isnan(time_days),
+        "infinite": np.isinf(time_days),
+        "0": time_days == 0,
+        "negative": np.isfinite(time_days) & (time_days < 0),
+    }
+    counts = ", ".join(f"{int(bad.sum())} {kind}" for kind, bad in kinds.items() if bad.any())
+    n_bad = sum(int(bad.sum()) for bad in kinds.values())
+    advice = "; a death on the first day counts as half a day" if kinds["0"].any() else ""
+    return f"expected finite follow-up times above 0 days, {n_bad} are not ({counts}){advice}"
+
+
+def _events(event: ArrayLike) -> BoolArray:
+    values = np.asarray(event)
+    if values.dtype == np.bool_:
+        return values
+    numbers = np.asarray(values, dtype=np.float64)
+    bad = int(np.sum((numbers != 0) & (numbers != 1)))
+    if bad:
+        msg = (
+            f"expected events of 0 (censored) or 1 (died), {bad} of {numbers.size} are missing or "
+            "something else"
+        )
+        raise CohortRejected(msg)
+    return np.asarray(numbers, dtype=np.bool_)

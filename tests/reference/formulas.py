@@ -50,11 +50,17 @@ def plain(term: str) -> str:
 
 
 def _predictor(table: pd.DataFrame, name: str, kind: str | None, n_knots: str | None) -> Predictor:
-    column = table[name]
+    column, knots = table[name], ()
     if kind == "rcs":
         knots = spline_knots(column.to_numpy(dtype=float), int(n_knots), name=name)
-        return Predictor(name=name, label=name, kind="continuous", knots=knots)
-    if kind is None and pd.api.types.is_numeric_dtype(column):
-        return Predictor(name=name, label=name, kind="continuous")
+    if kind == "rcs" or (kind is None and pd.api.types.is_numeric_dtype(column)):
+        return Predictor(
+            name=name,
+            label=name,
+            kind="continuous",
+            knots=knots,
+            lower=float(column.min()),
+            upper=float(column.max()),
+        )
     levels = tuple(str(level) for level in np.unique(column))
     return Predictor(name=name, label=name, kind="categorical", levels=levels)

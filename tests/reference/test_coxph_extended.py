@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from components.nomogram.axes import predictor_axes
+from components.study.protocol import NomogramSection
 from components.survival.concordance import Concordance
 from components.survival.cox import fit_cox_model
 from components.survival.linearity import linearity_test
@@ -175,3 +177,15 @@ def test_splines(cell):
         agree("linearity test", [one.chi_square for one in own], stored["chisq"], rtol=1e-8)
         agree("linearity test, p", [one.p for one in own], stored["p"], rtol=1e-6)
         assert [one.df for one in own] == stored["df"]
+        axes, _ = predictor_axes(model, NomogramSection(axes="pretty", maximum_points=100))
+        for axis in axes:
+            if axis.predictor.name in stored["nomogram"]:
+                theirs = stored["nomogram"][axis.predictor.name]
+                agree("nomogram of a spline: axis", axis.ticks, theirs["values"], rtol=1e-12)
+                agree(
+                    "nomogram of a spline: points",
+                    axis.points,
+                    theirs["points"],
+                    rtol=1e-8,
+                    atol=1e-8,
+                )

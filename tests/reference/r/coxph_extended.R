@@ -47,13 +47,24 @@ suppressPackageStartupMessages(library(rms))
   list(km = one("km"), identity = one("identity"))
 }
 
+# The axes over the range of the data: values and points of the splines.
+.axes <- function(fit, data) {
+  .GlobalEnv$dd <- datadist(data); options(datadist = "dd")
+  along <- sapply(fit$Design$name, function(n) pretty(range(data[[n]]), n = 10), simplify = FALSE)
+  drawn <- do.call(nomogram, c(list(fit, lp = FALSE), along))
+  sapply(names(fit$Design$parms), function(name) {
+    axis <- drawn[[name]]
+    list(values = as.numeric(axis[[name]]), points = unname(axis$points))
+  }, simplify = FALSE)
+}
+
 .nonlinear <- function(m, data) {
   fit <- cph(as.formula(m$formula), data = data, method = m$ties, eps = 1e-13, x = TRUE, y = TRUE)
   a <- anova(fit)
   rows <- which(trimws(rownames(a)) == "Nonlinear")
   list(knots = unname(lapply(fit$Design$parms, as.numeric)), chisq = unname(a[rows, 1]),
        df = unname(a[rows, 2]),
-       p = unname(pchisq(a[rows, 1], a[rows, 2], lower.tail = FALSE)))
+       p = unname(pchisq(a[rows, 1], a[rows, 2], lower.tail = FALSE)), nomogram = .axes(fit, data))
 }
 
 .model <- function(m, data) {
