@@ -19,6 +19,7 @@ from components.arms.evaluation import (
 )
 from components.arms.horizons import not_estimable_horizons
 from components.arms.imputing import completed_training, imputation_report, imputer_of
+from components.arms.nonlinearity import nonlinearity
 from components.arms.preparation import PreparedArm, prepare_arm, said_of
 from components.arms.records import ArmModels, RiskGroups
 from components.arms.risk_groups import risk_groups
@@ -132,6 +133,7 @@ def fit_models(
         signature=signature,
         codebook=codebook,
         imputes=clinical.imputation is not None,
+        splines=clinical.splines,
     )
     target = survival_target(prepared.train)
     completed = completed_training(arm, prepared, target, clinical.imputation, seed=seed)
@@ -207,6 +209,9 @@ def fit_arm(
         unexpected_signs=unexpected_signs(fitted.models),
         selection=fitted.chosen.selection,
         elimination=fitted.chosen.elimination,
+        nonlinearity=tuple(
+            nonlinearity(fitted.completed, fitted.chosen.wanted[ModelKind.CLINICAL], target)
+        ),
         imputation=imputation_report(
             clinical.imputation,
             fitted.completed,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from components.arms.separation import separations
+from components.arms.candidates import build_predictors, left_out
 from components.cohort.schema import PREDICTORS, Variable
 from components.errors import CohortRejected, UsageError
 from components.study.results import Adaptation
@@ -44,31 +44,35 @@ def prepare_arm(
     signature: SignatureState,
     codebook: Mapping[str, Variable] = PREDICTORS,
     imputes: bool = False,
+    splines: Mapping[str, int] | None = None,
 ) -> PreparedArm:
     """The arm's training patients and predictors.
 
     The same patients for every model of the arm, so that models are compared on the same ones:
     complete cases over all predictors or, where the protocol imputes, everybody with a signature
     and at least one clinical predictor. What nobody has a value of is left out before patients are.
+    `splines` gives the number of knots of continuous predictors; the knots are quantiles of what is
+    known of these patients.
 
     Raises:
-        UsageError: The protocol names a predictor that the codebook does not know.
+        UsageError: The protocol names a predictor that the codebook does not know, or a spline of
+            what is not continuous.
         CohortRejected: A predictor's column is missing.
     """
     with_signature = signature is SignatureState.FITTED
     columns = [*names, *([SIGNATURE] if with_signature else [])]
     _check_columns(names, columns, train, codebook)
+    _check_splines(splines or {}, codebook)
     known, empty = _known_columns(arm, train, [codebook[name] for name in names])
     kept = [one.name for one in known]
     needed = [SIGNATURE] * with_signature if imputes else [*kept, *columns[len(names) :]]
-    train, left_out = complete_rows(arm, train, needed, split="training")
+    train, incomplete = complete_rows(arm, train, needed, split="training")
     if imputes:
         train, blank = with_some_value(arm, train, kept, split="training")
-        left_out = [*left_out, *blank]
+        incomplete = [*incomplete, *blank]
     varying, constant = _varying(arm, train, known)
-    predictors, notes = _predictors(arm, train, varying)
-    predictors, separated = _without_separating(arm, train, predictors)
-    said = (*empty, *left_out, *constant, *separated)
+    predictors, notes, changed = build_predictors(arm, train, varying, splines or {})
+    said = (*empty, *incomplete, *constant, *changed)
     return PreparedArm(
         train=train,
         clinical=predictors,
@@ -106,6 +110,14 @@ def _check_columns(
         msg = f"clinical.predictors: '{unknown[0]}' is no predictor; known: {', '.join(codebook)}"
         raise UsageError(msg)
     check_present(table, columns)
+
+
+def _check_splines(splines: Mapping[str, int], codebook: Mapping[str, Variable]) -> None:
+    for name in splines:
+        if name not in codebook or codebook[name].kind == "categorical":
+            found = "it has levels" if name in codebook else "it is no predictor"
+            msg = f"clinical.splines: expected continuous predictors, came '{name}': {found}"
+            raise UsageError(msg)
 
 
 def check_present(table: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -164,7 +176,7 @@ def _known_columns(
     """The variables of which somebody has a value; the others are left out, and that is said."""
     kept = [one for one in variables if train[one.name].notna().any()]
     said = [
-        _left_out(arm, one.label, f"column '{one.name}' is empty in all training patients")
+        left_out(arm, one.label, f"column '{one.name}' is empty in all training patients")
         for one in variables
         if one not in kept
     ]
@@ -177,74 +189,11 @@ def _varying(
     """The variables that vary in training; the others are left out, and that is said."""
     kept = [one for one in variables if train[one.name].nunique() > 1]
     said = [
-        _left_out(arm, one.label, f"column '{one.name}' is the same in all training patients")
+        left_out(arm, one.label, f"column '{one.name}' is the same in all training patients")
         for one in variables
         if one not in kept
     ]
     return kept, said
-
-
-def _left_out(arm: TreatmentArm, label: str, why: str) -> Adaptation:
-    return Adaptation(
-        step=f"models of {arm.value}",
-        asked=f"{arm.label}: the predictor {label}",
-        done=f"{label} left out",
-        why=why,
-    )
-
-
-def _predictors(
-    arm: TreatmentArm, train: pd.DataFrame, variables: Sequence[Variable]
-) -> tuple[tuple[Predictor, ...], list[str]]:
-    """Predictors of the variables, and notes on levels that no training patient has."""
-    notes: list[str] = []
-    predictors = [
-        _categorical(arm, train, variable, notes)
-        if variable.kind == "categorical"
-        else _continuous(train, variable)
-        for variable in variables
-    ]
-    return tuple(predictors), notes
-
-
-def _without_separating(
-    arm: TreatmentArm, train: pd.DataFrame, predictors: tuple[Predictor, ...]
-) -> tuple[tuple[Predictor, ...], list[Adaptation]]:
-    """Leaves out predictors of two levels of which one separates: they hold nothing to estimate.
-
-    A ridge penalty would keep the coefficient finite, but as large as the penalty lets it: a level
-    of two patients could then span a nomogram.
-    """
-    two_level = [one for one in predictors if len(one.levels) == 2]
-    found = {one.predictor: one for one in separations(train, two_level)}
-    said = [_left_out(arm, one.label, one.sentence) for one in found.values()]
-    return tuple(one for one in predictors if one.name not in found), said
-
-
-def _categorical(
-    arm: TreatmentArm, train: pd.DataFrame, variable: Variable, notes: list[str]
-) -> Predictor:
-    seen = set(train[variable.name].astype(str))
-    absent = [level for level in variable.levels if level not in seen]
-    if absent:
-        notes.append(
-            f"{arm.label}: no training patient has {variable.label} {' or '.join(absent)}; the "
-            "models do not know it."
-        )
-    levels = tuple(level for level in variable.levels if level in seen)
-    return Predictor(name=variable.name, label=variable.label, kind="categorical", levels=levels)
-
-
-def _continuous(train: pd.DataFrame, variable: Variable) -> Predictor:
-    values = train[variable.name]
-    return Predictor(
-        name=variable.name,
-        label=variable.label,
-        kind="continuous",
-        unit=variable.unit,
-        lower=float(values.min()),
-        upper=float(values.max()),
-    )
 
 
 def complete_patients(table: pd.DataFrame, predictors: Sequence[Predictor]) -> pd.DataFrame:

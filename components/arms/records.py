@@ -6,6 +6,7 @@ from pydantic import Field
 
 from components.arms.backward import Elimination
 from components.arms.imputing import ImputationReport
+from components.arms.nonlinearity import Nonlinearity
 from components.arms.two_step import Selection
 from components.cohort.schema import Direction
 from components.study.results import Adaptation, Estimate, Quarantined, Record
@@ -203,6 +204,7 @@ class ArmModels(Record):
     unexpected_signs: tuple[UnexpectedSign, ...] = ()
     selection: Selection | None = None
     elimination: Elimination | None = None
+    nonlinearity: tuple[Nonlinearity, ...] = ()
     imputation: ImputationReport | None = None
     notes: tuple[str, ...]
     adaptations: tuple[Adaptation, ...]
