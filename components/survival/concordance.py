@@ -61,16 +61,15 @@ class Concordance:
             case_weight: (n,) of the patients, a pair weighs the product; 1 by default.
         """
         case = np.ones(target.n) if case_weight is None else case_weight
-        sums = np.empty((target.n, 3))
-        for rows in _by_stratum(target.n, strata):
-            order = PairOrder.of(target.subset(rows), score[rows])
-            ordered = rows[order.order]
-            sums[rows] = order.by_patient(weight[ordered], case[ordered])
-        agree, pairs = sums[:, 0] + sums[:, 2] / 2.0, sums.sum(axis=1)
-        total = float(case @ pairs) / 2.0
+        agree, pairs = np.empty(target.n), np.empty(target.n)
+        for rows, part in _by_stratum(target, strata):
+            order = PairOrder.of(part, score[rows])
+            weights = weight[rows][order.order], case[rows][order.order]
+            agree[rows], pairs[rows] = order.by_patient(*weights)
+        total = float(np.sum(case * pairs)) / 2.0
         if total == 0:
             return None
-        value = float(case @ agree) / 2.0 / total
+        value = float(np.sum(case * agree)) / 2.0 / total
         return cls(value, case * (agree - value * pairs) / total, total)
 
     @property
@@ -104,8 +103,8 @@ def pair_counts(
     weight, case = _ones_unless(weight, target.n), _ones_unless(case_weight, target.n)
     comparable = _comparable(target, score, weight, strata, case)
     tied = [
-        tied_deaths(target.subset(rows), score[rows], weight[rows], case[rows])
-        for rows in _by_stratum(target.n, strata)
+        tied_deaths(part, score[rows], weight[rows], case[rows])
+        for rows, part in _by_stratum(target, strata)
     ]
     return PairCounts(*comparable.tolist(), *np.sum(tied, axis=0).tolist())
 
@@ -134,13 +133,15 @@ def pair_weights(
     if tau_days is None:
         return np.ones(target.n)
     weight = np.zeros(target.n)
-    for rows in _by_stratum(target.n, strata):
-        part = target.subset(rows)
-        censoring = CensoringDistribution.fit(part, _ones_unless(case_weight, target.n)[rows])
-        probability = censoring.before(part.time_days)
+    case = _ones_unless(case_weight, target.n)
+    for rows, part in _by_stratum(target, strata):
+        dead = np.flatnonzero(part.event & (part.time_days <= tau_days))
+        probability = CensoringDistribution.fit(part, case[rows]).before(part.time_days[dead])
         # It is 0 only where all who are left weigh nothing.
-        dead = part.event & (part.time_days <= tau_days) & (probability > 0)
-        weight[rows[dead]] = 1.0 / probability[dead] ** 2
+        known = probability > 0
+        own = np.zeros(part.n)
+        own[dead[known]] = 1.0 / np.square(probability[known])
+        weight[rows] = own
     return weight
 
 
@@ -158,20 +159,22 @@ def _comparable(
 ) -> FloatArray:
     """Concordant, discordant and score-tied weight (3,)."""
     counts = np.zeros(3)
-    for rows in _by_stratum(target.n, strata):
-        order = PairOrder.of(target.subset(rows), score[rows])
-        ordered = rows[order.order]
-        counts += order.totals(weight[ordered], case[ordered])
+    for rows, part in _by_stratum(target, strata):
+        order = PairOrder.of(part, score[rows])
+        counts += order.totals(weight[rows][order.order], case[rows][order.order])
     return counts
 
 
-def _by_stratum(n: int, strata: NDArray[Any] | None) -> list[NDArray[np.intp]]:
-    """The row numbers of each stratum."""
+def _by_stratum(
+    target: SurvivalTarget, strata: NDArray[Any] | None
+) -> list[tuple[slice | NDArray[np.intp], SurvivalTarget]]:
+    """The row numbers of each stratum, and its patients."""
     if strata is None:
-        return [np.arange(n)]
+        return [(slice(None), target)]
     _, stratum = np.unique(strata, return_inverse=True)
     order = np.argsort(stratum, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(stratum))[:-1])
+    rows = np.split(order, np.cumsum(np.bincount(stratum))[:-1])
+    return [(part, target.subset(part)) for part in rows]
 
 
 def _ones_unless(weight: FloatArray | None, n: int) -> FloatArray:

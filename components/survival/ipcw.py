@@ -37,20 +37,21 @@ class CensoringDistribution:
     @classmethod
     def fit(cls, target: SurvivalTarget, case_weight: FloatArray | None = None) -> Self:
         """The censoring distribution of a sample; a patient counts by the case weight (n,)."""
-        order = np.argsort(target.time_days, kind="stable")
-        time, censored = target.time_days[order], ~target.event[order]
+        order = np.argsort(target.time_days)
+        time, leaves = target.time_days[order], ~target.event[order]
         weight = np.ones(target.n) if case_weight is None else case_weight[order]
-        censored &= weight > 0
-        leaving = time[censored]
-        first = np.flatnonzero(np.concatenate([leaving[:1] > 0, leaving[1:] != leaving[:-1]]))
-        times = leaving[first]
-        if times.size == 0:
-            return cls(times, np.zeros(0), np.zeros(0), np.zeros(0))
-        n_censored = np.add.reduceat(weight[censored], first)
-        later = np.searchsorted(time, times, side="right")
-        beyond = np.concatenate([np.cumsum(weight[::-1])[::-1], [0.0]])[later]
-        n_at_risk = beyond + n_censored
-        return cls(times, n_at_risk, n_censored, np.cumprod(beyond / n_at_risk))
+        leaves &= weight > 0
+        if not leaves.any():
+            return cls(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0))
+        starts = np.flatnonzero(np.concatenate([[True], time[1:] != time[:-1]]))
+        n_censored = np.add.reduceat(weight * leaves, starts)
+        followed = np.cumsum(np.add.reduceat(weight, starts)[::-1])[::-1]
+        censored = n_censored > 0
+        beyond = np.append(followed[1:], 0.0)[censored]
+        n_at_risk = beyond + n_censored[censored]
+        return cls(
+            time[starts[censored]], n_at_risk, n_censored[censored], np.cumprod(beyond / n_at_risk)
+        )
 
     def at(self, times_days: ArrayLike) -> FloatArray:
         """G(t) at each time."""
