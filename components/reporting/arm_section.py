@@ -3,25 +3,42 @@
 from matplotlib.figure import Figure
 
 from components.arms.records import ArmModels
-from components.reporting.blocks import Block, Folded, Heading, Prose, Rows, Section, picture
+from components.reporting.blocks import (
+    Block,
+    Bullets,
+    Folded,
+    Heading,
+    Prose,
+    Rows,
+    Section,
+    picture,
+)
 from components.reporting.calibration_figures import draw_calibration
 from components.reporting.content import ReportContent
+from components.reporting.decision_figures import draw_decision_curves
 from components.reporting.deviation_notes import notes_beside
 from components.reporting.forest import draw_forest
+from components.reporting.imputation_section import predictor_blocks
 from components.reporting.model_tables import (
     c_index_table,
     coefficients_table,
+    column_text,
     cutoff_text,
-    differences_table,
-    performance_table,
     risk_group_table,
     sample_size_table,
     selection_table,
 )
 from components.reporting.nomogram_figure import draw_nomogram
+from components.reporting.performance_tables import (
+    calibration_table,
+    differences_table,
+    hazard_table,
+    net_benefit_table,
+    performance_table,
+)
 from components.reporting.roc_figures import draw_time_roc
 from components.reporting.survival_figures import draw_risk_groups
-from components.reporting.wording import MODEL_PHRASES, days_text
+from components.reporting.wording import MODEL_NAMES, MODEL_PHRASES, days_text, significant
 from components.study.results import Estimate
 from components.study.vocabulary import ModelKind, Split
 
@@ -120,10 +137,13 @@ def _arm_blocks(models: ArmModels, content: ReportContent) -> list[Block]:
         Heading(label, anchor=f"arm-{models.arm.value}"),
         *refused,
         *([Rows(selection_table(label, models.selection))] if models.selection else []),
+        *predictor_blocks(models),
         *_risk_group_blocks(models, content),
         Rows(performance_table(models)),
         *([Rows(differences_table(models))] if models.differences else []),
         *_curve_blocks(models, content),
+        *_decision_blocks(models, content),
+        *_assumption_blocks(models),
         *_other_models(models),
     ]
 
@@ -163,11 +183,58 @@ def _curve_blocks(models: ArmModels, content: ReportContent) -> list[Block]:
         blocks.append(
             picture(
                 figure,
-                caption=f"{label}: calibration of the {name} model. Hollow: training (apparent); "
-                "filled: test.",
-                alt="Predicted against observed survival by groups of patients",
+                caption=f"{label}: calibration of the {name} model. Points: groups of patients by "
+                "Kaplan-Meier; lines: smoothed. Hollow and dashed: training (apparent); filled and "
+                "solid: test, its interval shaded.",
+                alt="Predicted against observed survival; the distances stand in the table below",
             )
         )
+        caption = f"{label}: distance of observed from predicted risk, {name} model"
+        blocks.append(Rows(calibration_table(calibration, caption)))
+    return blocks
+
+
+def _decision_blocks(models: ArmModels, content: ReportContent) -> list[Block]:
+    if not models.decision_curves:
+        return []
+    label = models.arm.label
+    tested = [one for one in models.decision_curves if one.split is Split.TEST]
+    blocks: list[Block] = [
+        Prose(
+            "A decision curve asks what is gained by acting on a predicted risk of death that is "
+            "at least the threshold, against acting for all patients and for nobody. The study "
+            "names no decision: what acting would be (closer follow-up, a further treatment), and "
+            "at which risk it would be worth its harm, is for the reader to say. Where a line lies "
+            "above both others the model would help such a decision; nobody is advised to act."
+        ),
+        picture(
+            draw_decision_curves(models.decision_curves, origin=content.origin),
+            caption=f"{label}: net benefit by threshold. A line ends where those above the "
+            "threshold are not followed to the horizon.",
+            alt="Decision curves; their numbers in the test patients stand in the table below",
+        ),
+    ]
+    if tested:
+        table = net_benefit_table(tested, f"{label}: net benefit per 100 test patients")
+        blocks.append(Folded(f"{label}: net benefit at every tenth of risk", (Rows(table),)))
+    return blocks
+
+
+def _assumption_blocks(models: ArmModels) -> list[Block]:
+    """Whether hazards are proportional, and coefficients against what is known."""
+    blocks: list[Block] = [Rows(hazard_table(models))] if models.hazard_tests else []
+    against = tuple(
+        f"{MODEL_NAMES[one.kind]} model, {column_text(one.label, one.column)}: a coefficient of "
+        f"{significant(one.coefficient)}, where it is known that it {one.expected} the hazard of "
+        "death."
+        for one in models.unexpected_signs
+    )
+    if against:
+        said = (
+            "Coefficients against what is known. With few deaths or a penalty chance alone can "
+            "turn a sign; a model should not be read as evidence for it."
+        )
+        blocks += [Prose(said, tone="warning"), Bullets(against)]
     return blocks
 
 

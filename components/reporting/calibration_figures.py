@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -18,7 +19,8 @@ _OFFSET = {Split.TRAIN: -0.004, Split.TEST: 0.004}
 def draw_calibration(parts: Sequence[CalibrationAtHorizon], *, origin: DataOrigin) -> Figure:
     """One panel a horizon: groups of predicted survival against their Kaplan-Meier survival.
 
-    Training (apparent) hollow, test filled; the diagonal is perfect calibration.
+    Training (apparent) hollow and dashed, test filled and solid with its interval shaded; lines are
+    the smooth curves, the diagonal is perfect calibration.
     """
     horizons = sorted({part.horizon_days for part in parts})
     figure = new_figure(_PANEL_IN * max(len(horizons), 2) + 0.3, 3.6, origin=origin)
@@ -27,6 +29,7 @@ def draw_calibration(parts: Sequence[CalibrationAtHorizon], *, origin: DataOrigi
         axes.plot([0, 1], [0, 1], color=MUTED, lw=0.8, ls=":")
         for part in parts:
             if part.horizon_days == horizon:
+                _draw_curve(axes, part)
                 _draw_groups(axes, part)
         axes.set_title(days_text(horizon).capitalize())
         axes.set_xlabel("Predicted survival")
@@ -38,6 +41,21 @@ def draw_calibration(parts: Sequence[CalibrationAtHorizon], *, origin: DataOrigi
     if horizons:
         panels[0].legend(loc="upper left")
     return figure
+
+
+def _draw_curve(axes: Axes, part: CalibrationAtHorizon) -> None:
+    """The smooth curve as survival; its limits in the test patients."""
+    if part.curve is None or not part.curve.observed:
+        return
+    color, is_test = arm_color(part.arm), part.split is Split.TEST
+    predicted = 1 - np.asarray(part.curve.predicted)
+    observed = 1 - np.asarray(part.curve.observed)
+    axes.plot(
+        predicted, observed, color=color, lw=1.6 if is_test else 1, ls="-" if is_test else "--"
+    )
+    if is_test and part.curve.lower:
+        lower, upper = 1 - np.asarray(part.curve.upper), 1 - np.asarray(part.curve.lower)
+        axes.fill_between(predicted, lower, upper, color=color, alpha=0.12, lw=0)
 
 
 def _draw_groups(axes: Axes, part: CalibrationAtHorizon) -> None:

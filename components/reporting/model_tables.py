@@ -62,7 +62,7 @@ def _figure(evaluation: ModelEvaluation | None, estimator: str) -> Estimate | No
 def coefficients_table(model: CoxModel, caption: str) -> Table:
     """Coefficients, hazard ratios with Wald intervals, and what was penalized."""
     labels = {
-        column: _column_label(predictor.label, predictor.unit, column)
+        column: column_text(predictor.label, column, unit=predictor.unit)
         for predictor in model.predictors
         for column in predictor.columns
     }
@@ -82,10 +82,13 @@ def coefficients_table(model: CoxModel, caption: str) -> Table:
     return table(caption, columns, rows, notes=[_penalty_note(model)])
 
 
-def _column_label(label: str, unit: str | None, column: str) -> str:
+def column_text(label: str, column: str, *, unit: str | None = None) -> str:
+    """The name of a model's column: the predictor, with its level or its unit."""
     _, is_level, level = column.partition("=")
     if is_level:
         return f"{label}: {level}"
+    if column.endswith("'"):
+        return label + column[len(column.rstrip("'")) :]
     return f"{label} (each {unit})" if unit else label
 
 

@@ -22,11 +22,15 @@ _ESTIMATORS = {
     "c_harrell": "Harrell's C",
     "c_uno": "Uno's C",
     "auc_cd": "AUC",
+    "auc_id": "Incident/dynamic AUC",
     "brier": "Brier score",
     "ibs": "Integrated Brier score",
-    "ipa": "Index of prediction accuracy",
+    "ipa": "Accuracy of prediction (IPA)",
     "cal_slope": "Calibration slope",
+    "cal_intercept": "Calibration in the large (log of deaths / expected)",
     "oe": "Observed / expected deaths",
+    "cal_log_oe": "Log of observed / expected deaths",
+    "ici": "Calibration error (mean distance)",
 }
 _CUT_OFF = {"c_harrell": "Harrell's C, follow-up cut off"}
 """What a figure is that has no horizon of its own."""

@@ -4,10 +4,10 @@ from components.reporting.html_table import html, table
 from components.reporting.model_tables import (
     c_index_table,
     coefficients_table,
-    performance_table,
     risk_group_table,
 )
 from components.reporting.network_tables import backbone_table
+from components.reporting.performance_tables import performance_table
 from components.reporting.run_tables import tripod_table
 from components.reporting.tables import (
     decision_table,
