@@ -15,7 +15,7 @@ from components.errors import UsageError
 from components.signature.signature import Signature, fit_signature
 from components.study.protocol.signature import SignatureSection
 from components.study.randomness import step_seed
-from components.survival.coxnet import FoldMap
+from components.survival.lasso_cox import FoldMap
 from components.survival.target import FloatArray, IntArray, SurvivalTarget
 
 
@@ -47,6 +47,7 @@ def cross_fit(
     section: SignatureSection,
     network_ids: Sequence[str],
     seed: int,
+    units: IntArray | None = None,
     map: FoldMap = builtins.map,  # noqa: A002 -- as in lasso_cox
 ) -> CrossFit:
     """The cross-fitted scores of the training patients.
@@ -60,6 +61,7 @@ def cross_fit(
         section: The protocol's section.
         network_ids: Which network each table comes from.
         seed: The study's seed.
+        units: (n,) numbers of the patients behind the rows, as in `fit_signature`.
         map: Runs the fits within each fold.
 
     Raises:
@@ -83,6 +85,7 @@ def cross_fit(
             section=section,
             network_id=network_id,
             rng=np.random.default_rng(step_seed(seed, f"signature fold {fold}")),
+            units=None if units is None else units[fitted],
             map=map,
         )
         signatures.append(signature)
