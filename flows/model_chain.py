@@ -1,5 +1,6 @@
 """The steps that every run has, with images or without, and what each leaves in MLflow."""
 
+from functools import partial
 from pathlib import Path
 
 from components.arms.metrics import evaluation_metrics
@@ -7,12 +8,17 @@ from components.platform.presence import absent_versions
 from components.platform.registry import Lineage
 from components.reporting.model_card import Lineage as CardLineage
 from components.reporting.records import DataSummary
+from flows.computing import ray_of_run
 from flows.context import StudyRun
 from flows.lineage import package_version
+from flows.steps import Result
 from flows.tasks.arms import fit_arms, read_arms
+from flows.tasks.baselines import fit_baselines, given_radiomics, read_baselines
 from flows.tasks.cohort import prepare_cohort, read_cohort
 from flows.tasks.nomograms import draw_nomograms
+from flows.tasks.optimism import correct_optimism, read_optimism
 from flows.tasks.publish import publish
+from flows.tasks.subgroups import assess_subgroups
 from flows.tasks.validation import require_passed, validate_data
 from flows.terminal import current_display
 
@@ -87,6 +93,7 @@ def model_steps(run: StudyRun, *, publishing: bool = True) -> None:
             run.tracking.log_metrics(run.run_id, evaluation_metrics(models))
             shown = {f"nomogram_{models.arm.value}": models.nomogram_kind.value}
             run.tracking.log_params(run.run_id, shown)
+    _judge_further(run, arms)
     run.run(
         "nomograms",
         draw_nomograms,
@@ -101,6 +108,45 @@ def model_steps(run: StudyRun, *, publishing: bool = True) -> None:
         run.tracking.log_folder(run.run_id, run.folder("nomograms"), folder="nomograms")
     if publishing:
         _publish(run)
+
+
+def _judge_further(run: StudyRun, arms: Result) -> None:
+    """What is left of the apparent figures, in subgroups and beyond the baselines."""
+    cohort, signature = run.results["cohort"], run.results["signature"]
+    codebook = run.dataset.codebook()
+    run.run(
+        "optimism",
+        correct_optimism,
+        cohort=cohort,
+        features=run.results.get("refit", run.results.get("features")),
+        signature=signature,
+        protocol=run.protocol,
+        codebook=codebook,
+        session=partial(ray_of_run, run.settings),
+    )
+    run.run(
+        "subgroups",
+        assess_subgroups,
+        cohort=cohort,
+        signature=signature,
+        arms=arms,
+        protocol=run.protocol,
+        codebook=codebook,
+    )
+    run.run(
+        "baselines",
+        fit_baselines,
+        cohort=cohort,
+        signature=signature,
+        protocol=run.protocol,
+        codebook=codebook,
+        radiomics=given_radiomics(run.results),
+    )
+    judged = (read_optimism(run.results), read_baselines(run.results))
+    with current_display().platform("MLflow"):
+        for one in judged:
+            if one is not None:
+                run.tracking.log_metrics(run.run_id, one.metrics())
 
 
 def _publish(run: StudyRun) -> None:

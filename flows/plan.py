@@ -72,9 +72,22 @@ RETRAIN_STEPS = (
     ),
     Step("signature", "Signature", ("refit",), ("study", "signature", "evaluation")),
     Step("arms", "Models of the arms", ("signature",), ("study", "clinical", "evaluation")),
+    Step(
+        "optimism",
+        "Optimism by bootstrap",
+        ("arms",),
+        ("study", "signature", "clinical", "evaluation", "search.folds"),
+    ),
+    Step("subgroups", "Subgroups", ("arms",), ("study", "evaluation")),
+    Step(
+        "baselines",
+        "Baselines",
+        ("arms",),
+        ("study", "label", "signature", "clinical", "evaluation"),
+    ),
     Step("nomograms", "Nomograms", ("arms",), ("study", "nomogram")),
     Step("publish", "Registry and promotion", ("nomograms",), None),
-    Step("report", "Report", ("publish",), None),
+    Step("report", "Report", ("optimism", "subgroups", "baselines", "publish"), None),
 )
 
 

@@ -1,7 +1,5 @@
 """The flow `retrain`: from the data version to the registry and the report."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -10,11 +8,11 @@ from prefect import flow
 from prefect.states import Completed
 
 from components.cohort.dataset import Dataset
-from components.platform.compute import ray_session
 from components.study.protocol import Protocol, read_protocol
 from flows.alone import alone
 from flows.chain import data_steps, network_steps
 from flows.closing import close_run
+from flows.computing import ray_of_run
 from flows.environment import prepare_environment
 from flows.model_chain import model_steps
 from flows.opening import give_up, open_run
@@ -66,26 +64,9 @@ def _retrain(settings: Settings, protocol: Protocol, *, fresh: bool) -> dict[str
     run = open_run(settings, plan, data, dataset=Dataset(settings.data_path), fresh=fresh)
     try:
         data_steps(run)
-        comparison = network_steps(run, partial(_ray, settings))
+        comparison = network_steps(run, partial(ray_of_run, settings))
         model_steps(run)
         return close_run(run, comparison=comparison)
     except BaseException as error:
         give_up(run, error)
         raise
-
-
-@contextmanager
-def _ray(settings: Settings) -> Iterator[None]:
-    """Ray for as long as it is needed; its start and its end are counted."""
-    display = current_display()
-    with ExitStack() as stack:
-        with display.platform("Ray"):
-            session = ray_session(
-                settings.ray_address,
-                temp_dir=settings.home_path / "ray",
-                num_cpus=settings.cpus,
-            )
-            stack.enter_context(session)
-        yield
-        with display.platform("Ray"):
-            stack.close()

@@ -5,6 +5,7 @@ from flows.plan import NESTED_STEP, RETRAIN_STEPS, Plan, Step, make_plan
 from flows.table_inputs import TableInputs
 
 _BY_NAME = {step.name: step for step in RETRAIN_STEPS}
+_BESIDE = ("optimism", "subgroups", "baselines")
 
 
 def plan_of_tables(protocol: Protocol, inputs: TableInputs, *, place: str, publish: bool) -> Plan:
@@ -45,10 +46,12 @@ def table_steps(*, features: bool, nested: bool, publish: bool) -> tuple[Step, .
         steps += [NESTED_STEP] if nested else []
         steps.append(_like("signature", after=("features",)))
     steps.append(_like("arms", after=(steps[-1].name,)))
+    steps += [_like(name, after=("arms",)) for name in _BESIDE]
     steps.append(_like("nomograms", after=("arms",)))
     if publish:
         steps.append(_like("publish", after=("nomograms",)))
-    last = {"nested", steps[-1].name} & {step.name for step in steps}
+    beside = {"nested", *_BESIDE, steps[-1].name}
+    last = beside & {step.name for step in steps}
     return (*steps, _like("report", after=tuple(sorted(last))))
 
 

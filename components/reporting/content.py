@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from components.arms.baseline_records import Baselines
+from components.arms.optimism_records import Optimism
 from components.arms.records import ArmModels
+from components.arms.subgroup_records import SubgroupReport
 from components.cohort.baseline import TableOne
 from components.cohort.eligibility import Eligibility
 from components.cohort.label import LabelLedger
@@ -30,6 +33,9 @@ class ReportContent:
         search: The search of the backbones; None, as `choice`, where a run has no images.
         signature: None where no features were given.
         nested: What the features are worth; None where that was not judged.
+        optimism: None where the protocol asks for no resamples.
+        subgroups: None where the protocol names none.
+        baselines: None where the protocol asks for none.
         evidence: None, as `decision`, where nothing was published.
         notes: What a reader must know of the tables that were read.
         mapping_text: The column mapping's file as it stands, where there is one.
@@ -53,6 +59,9 @@ class ReportContent:
     choice: BackboneChoice | None = None
     signature: SignatureReport | None = None
     nested: NestedSignature | None = None
+    optimism: Optimism | None = None
+    subgroups: SubgroupReport | None = None
+    baselines: Baselines | None = None
     evidence: Evidence | None = None
     decision: Decision | None = None
     notes: tuple[str, ...] = ()

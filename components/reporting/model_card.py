@@ -28,7 +28,8 @@ _SYNTHETIC = (
 _LIMITS = (
     "One cohort, no external validation.",
     "Decision support, not a decision; used by or under the supervision of the treating team.",
-    "Not assessed in subgroups (sex, age, center, scanner).",
+    "How it does in subgroups stands in the report, where the protocol names any; no model is "
+    "fitted to them.",
 )
 
 _NO_BACKBONE = {

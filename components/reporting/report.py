@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from components.reporting.arm_section import arms_section, nomogram_section
+from components.reporting.baselines_section import baselines_section
 from components.reporting.blocks import Section
 from components.reporting.cohort_section import cohort_section
 from components.reporting.content import ReportContent
@@ -10,6 +11,7 @@ from components.reporting.html_table import template_environment
 from components.reporting.methods_section import methods_section
 from components.reporting.nested_section import nested_section
 from components.reporting.network_section import backbone_section
+from components.reporting.optimism_section import optimism_section
 from components.reporting.run_section import (
     declarations_section,
     deviations_section,
@@ -18,6 +20,7 @@ from components.reporting.run_section import (
     tripod_section,
 )
 from components.reporting.signature_section import signature_section
+from components.reporting.subgroup_section import subgroup_section
 from components.reporting.summary_section import summary_section
 
 
@@ -38,6 +41,9 @@ def report_sections(content: ReportContent) -> tuple[Section, ...]:
     return (
         *found,
         arms_section(content),
+        baselines_section(content.baselines, content.arms),
+        optimism_section(content.optimism),
+        subgroup_section(content.subgroups, origin=content.origin),
         deviations_section(content),
         declarations_section(content),
         provenance_section(content),

@@ -15,13 +15,12 @@ from components.reporting.tables import adaptations_table
 
 _LIMITS = (
     "One cohort, split within itself: no external validation.",
-    "Training figures are apparent and too good; no optimism-corrected figure stands beside them "
-    "yet.",
+    "Training figures are apparent and too good.",
     "Each nomogram gives the prognosis after one first treatment. They are not a comparison of "
     "the treatments: who got which was not decided by chance.",
     "Later treatments are not modeled; survival is as it happened after the first one.",
-    "Subgroups (sex, age, center, scanner) are not assessed.",
 )
+_NO_SUBGROUPS = "Subgroups (such as sex, age, center, scanner) are not assessed."
 _SYNTHETIC_LIMIT = (
     "The patients are synthetic. The report shows that the method runs, not that it helps anybody."
 )
@@ -36,7 +35,7 @@ _RANDOM_WEIGHTS = (
 
 def deviations_section(content: ReportContent) -> Section:
     """Where the run departed from its protocol, and what its figures cannot show."""
-    limits = list(_LIMITS)
+    limits = [*_LIMITS, *([] if content.subgroups else [_NO_SUBGROUPS])]
     if content.search is not None:
         limits.append(_ONE_ROI)
         if content.protocol.backbone.weights == "random":

@@ -70,7 +70,7 @@ TRIPOD_ITEMS: tuple[TripodItem, ...] = (
     _no("12f", "Model updating after evaluation", "None is done."),
     _yes("12g", "How predictions were calculated", "methods"),
     _yes("13", "Class imbalance", "methods", "No resampling; weights for censoring only."),
-    _no("14", "Approaches to fairness", "None is used; subgroups are not assessed yet."),
+    _no("14", "Approaches to fairness", "None is used; subgroups are judged, not balanced."),
     _yes("15", "Output of the model; thresholds", "methods"),
     _partly("16", "Differences between development and evaluation data", "cohort", "One cohort."),
     _yes("17", "Ethical approval", "declarations", "As stated in the protocol."),

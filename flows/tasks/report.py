@@ -23,9 +23,12 @@ from components.survival.kaplan_meier import median_follow_up
 from flows.search_result import read_search
 from flows.steps import Result, step_task
 from flows.tasks.arms import read_arms
+from flows.tasks.baselines import read_baselines
 from flows.tasks.cohort import read_cohort
 from flows.tasks.nested import read_nested
 from flows.tasks.nomograms import read_nomograms
+from flows.tasks.optimism import read_optimism
+from flows.tasks.subgroups import read_subgroups
 from flows.terminal import current_display
 
 
@@ -84,6 +87,8 @@ def _where_done(results: dict[str, Result]) -> dict[str, Any]:
     if "report" in results.get("signature", {}):
         found["signature"] = SignatureReport.model_validate(results["signature"]["report"])
     found["nested"] = read_nested(results)
+    found["optimism"], found["subgroups"] = read_optimism(results), read_subgroups(results)
+    found["baselines"] = read_baselines(results)
     if "publish" in results:
         found["evidence"] = Evidence.model_validate(results["publish"]["evidence"])
         found["decision"] = Decision.model_validate(results["publish"]["decision"])
