@@ -63,6 +63,24 @@ def fit_kind(
         return FittedModel(pool_models(parts), tuple(parts), ridge, said)
 
 
+def small_strata(
+    arm: TreatmentArm, target: SurvivalTarget, section: ClinicalSection
+) -> tuple[Adaptation, ...]:
+    """That the folds of the penalty's cross-validation have too few deaths or censored to share."""
+    words = {"death": target.n_events, "censored patient": target.n - target.n_events}
+    return tuple(
+        Adaptation(
+            step=f"models of {arm.value}",
+            asked=f"{arm.label}: {section.cv_folds} folds for the ridge penalty, stratified by "
+            "death",
+            done=f"{section.cv_folds - count} folds hold no {word}",
+            why=f"there are {count} of these in training",
+        )
+        for word, count in words.items()
+        if count < section.cv_folds
+    )
+
+
 def _penalised(section: ClinicalSection) -> ClinicalSection:
     """The section with its positive penalties alone."""
     positive = tuple(one for one in section.ridge_penalties if one > 0)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from components.arms.assumptions import hazard_tests, unexpected_signs
 from components.arms.choosing import ChosenPredictors, choose_predictors
-from components.arms.estimating import FittedModel, fit_kind
+from components.arms.estimating import FittedModel, fit_kind, small_strata
 from components.arms.evaluation import (
     ScoredPatients,
     calibration,
@@ -21,8 +21,8 @@ from components.arms.horizons import not_estimable_horizons
 from components.arms.imputing import completed_training, imputation_report, imputer_of
 from components.arms.nonlinearity import nonlinearity
 from components.arms.preparation import PreparedArm, prepare_arm, said_of
-from components.arms.records import ArmModels, RiskGroups
-from components.arms.risk_groups import risk_groups
+from components.arms.records import ArmModels
+from components.arms.risk_groups import all_risk_groups
 from components.arms.sample_size import sample_size
 from components.arms.scorable import ScorablePatients, scorable_patients
 from components.arms.separation import separations
@@ -188,8 +188,13 @@ def fit_arm(
         for kind, predictors in fitted.chosen.tried.items()
         if predictors
     }
-    separated = _remedies(fitted)
-    small = [one.sentence for one in sizes.values() if not one.is_sufficient]
+    imputation = imputation_report(
+        clinical.imputation,
+        fitted.completed,
+        fitted.fits,
+        train=fitted.prepared.train,
+        test=tested.table,
+    )
     return ArmModels(
         arm=arm,
         signature=signature,
@@ -200,7 +205,7 @@ def fit_arm(
         horizons_not_estimable=refused,
         evaluations=tuple(evaluate(one, evaluation) for one in scored),
         differences=tuple(model_differences(scored, evaluation)),
-        risk_groups=tuple(_risk_groups(scored, evaluation)),
+        risk_groups=tuple(all_risk_groups(scored, evaluation)),
         calibration=tuple(one for each in scored for one in calibration(each, evaluation)),
         roc_curves=tuple(one for each in scored for one in roc_curves(each, evaluation)),
         sample_size=sizes,
@@ -212,23 +217,19 @@ def fit_arm(
         nonlinearity=tuple(
             nonlinearity(fitted.completed, fitted.chosen.wanted[ModelKind.CLINICAL], target)
         ),
-        imputation=imputation_report(
-            clinical.imputation,
-            fitted.completed,
-            fitted.fits,
-            train=fitted.prepared.train,
-            test=tested.table,
-        ),
+        imputation=imputation,
         notes=(
             *_notes(fitted, tested, signature),
-            *small,
-            *(f"{arm.label}: {one.why}; {one.done}." for one in separated),
+            *([f"{arm.label}: {imputation.sentence}."] if imputation else []),
+            *(one.sentence for one in sizes.values() if not one.is_sufficient),
+            *(f"{arm.label}: {one.why}; {one.done}." for one in _remedies(fitted)),
         ),
         adaptations=(
             *fitted.prepared.adaptations,
             *tested.adaptations,
-            *separated,
+            *_remedies(fitted),
             *fitted.rescued,
+            *(small_strata(arm, target, clinical) if fitted.ridge else ()),
         ),
         quarantined=tested.quarantined,
     )
@@ -295,20 +296,3 @@ def _score(
             for kind, model in fitted.models.items()
         ]
     return scored
-
-
-def _risk_groups(scored: list[ScoredPatients], section: EvaluationSection) -> list[RiskGroups]:
-    training = {one.kind: one.linear_predictor for one in scored if one.split is Split.TRAIN}
-    is_frozen = section.cutoff == "training_median"
-    return [
-        risk_groups(
-            one, _median(training[one.kind] if is_frozen else one.linear_predictor), section
-        )
-        for one in scored
-        if not one.is_constant
-    ]
-
-
-def _median(linear_predictor: FloatArray) -> float:
-    """The median; 0, the centre of every model, where there is nobody."""
-    return float(np.median(linear_predictor)) if linear_predictor.size else 0.0

@@ -1,5 +1,7 @@
 """Low and high risk by a frozen cut-off, and how long each group survives."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from components.arms.evaluation import ScoredPatients
@@ -23,6 +25,26 @@ from components.survival.target import BoolArray, FloatArray, SurvivalTarget
 
 _HALF_YEAR_DAYS = 182.5
 _MOST_COUNTS = 12
+
+
+def all_risk_groups(
+    scored: Sequence[ScoredPatients], section: EvaluationSection
+) -> list[RiskGroups]:
+    """The risk groups of every model in every split, by the cut-off that `section` asks for."""
+    training = {one.kind: one.linear_predictor for one in scored if one.split is Split.TRAIN}
+    is_frozen = section.cutoff == "training_median"
+    return [
+        risk_groups(
+            one, _median(training[one.kind] if is_frozen else one.linear_predictor), section
+        )
+        for one in scored
+        if not one.is_constant
+    ]
+
+
+def _median(linear_predictor: FloatArray) -> float:
+    """The median; 0, the centre of every model, where there is nobody."""
+    return float(np.median(linear_predictor)) if linear_predictor.size else 0.0
 
 
 def risk_groups(scored: ScoredPatients, cutoff: float, section: EvaluationSection) -> RiskGroups:

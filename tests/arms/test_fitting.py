@@ -192,3 +192,14 @@ def test_without_features_there_is_the_clinical_model_alone(protocol, train, tes
     assert models.differences == ()
     assert {one.kind for one in models.evaluations} == {ModelKind.CLINICAL}
     assert any("no signature was given" in note for note in models.notes)
+
+
+def test_fewer_deaths_than_folds_of_the_penalty_are_said(protocol, train, test):
+    dead = train.index[train["death"] == 1]
+    few = train.assign(death=train["death"].where(~train.index.isin(dead[8:]), 0))
+    section = protocol.clinical.model_copy(
+        update={"predictors": {ARM: ("tumor_diameter_cm",)}, "cv_folds": 10}
+    )
+    models = fit(protocol, few, test, clinical=section)
+    said = next(one for one in models.adaptations if "10 folds" in one.asked)
+    assert said.done == "2 folds hold no death"
