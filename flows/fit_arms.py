@@ -30,6 +30,7 @@ def fit_arms(
     clinical: str,
     columns: str,
     features: str | None = None,
+    radiomics: str | None = None,
     protocol: str = "sound",
     study_dir: str = ".",
     publish: bool = False,  # noqa: FBT001, FBT002  a flow's parameter
@@ -41,6 +42,7 @@ def fit_arms(
         clinical: The clinical table (CSV, XLSX).
         columns: The column mapping (YAML).
         features: Features keyed by patient (CSV, Parquet); without them the models are clinical.
+        radiomics: Hand-crafted features to compare with, keyed by patient (CSV, Parquet).
         protocol: A protocol of armwise by name, or a YAML file in the study's folder.
         study_dir: Where the home folder lies.
         publish: Whether the nomograms go to the registry and before the gate.
@@ -56,7 +58,12 @@ def fit_arms(
         display.started()
         settings = Settings(protocol=protocol, study_dir=Path(study_dir))
         prepare_environment(settings)
-        inputs = open_inputs(Path(clinical), Path(columns), Path(features) if features else None)
+        inputs = open_inputs(
+            Path(clinical),
+            Path(columns),
+            Path(features) if features else None,
+            Path(radiomics) if radiomics else None,
+        )
         chosen = read_protocol(settings.protocol_path)
         with alone(settings.home_path, say=display.console.print):
             return _fit(settings, chosen, inputs, publish=publish, fresh=fresh)

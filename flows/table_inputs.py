@@ -13,12 +13,16 @@ from components.platform.data_version import DataVersion
 
 @dataclass(frozen=True)
 class TableInputs:
-    """Clinical table, column mapping and, where given, features, by absolute path."""
+    """Clinical table, column mapping and, where given, features, by absolute path.
+
+    `radiomics` are hand-crafted features, which the models are compared with.
+    """
 
     clinical: Path
     columns: Path
     features: Path | None
     mapping: ColumnMapping
+    radiomics: Path | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -26,7 +30,9 @@ class TableInputs:
         named = self.mapping.feature_ids if self.features else None
         ids = Path(named.file) if named else None
         return tuple(
-            path for path in (self.clinical, self.columns, self.features, ids) if path is not None
+            path
+            for path in (self.clinical, self.columns, self.features, ids, self.radiomics)
+            if path is not None
         )
 
     @cached_property
@@ -41,24 +47,28 @@ class TableInputs:
         )
 
 
-def open_inputs(clinical: Path, columns: Path, features: Path | None) -> TableInputs:
+def open_inputs(
+    clinical: Path, columns: Path, features: Path | None, radiomics: Path | None = None
+) -> TableInputs:
     """The inputs, once each file is there and the mapping can be read.
 
     Raises:
         UsageError: A file is missing, or the mapping cannot be meant.
         CohortRejected: A table is empty, or larger than its mapping allows.
     """
-    for path in (clinical, columns, features):
+    for path in (clinical, columns, features, radiomics):
         if path is not None and not path.is_file():
             msg = f"expected a file at {path}, found none"
             raise UsageError(msg)
     mapping = read_mapping(columns)
     check_size(clinical, mapping)
-    if features is not None:
-        check_size(features, mapping.features)
+    for table in (features, radiomics):
+        if table is not None:
+            check_size(table, mapping.features)
     return TableInputs(
         clinical=clinical.resolve(),
         columns=columns.resolve(),
         features=features.resolve() if features else None,
         mapping=mapping,
+        radiomics=radiomics.resolve() if radiomics else None,
     )

@@ -26,6 +26,10 @@ def fit_arms(
     features: Annotated[
         Path | None, typer.Option(help="Features of each patient (CSV, Parquet), if any.")
     ] = None,
+    radiomics: Annotated[
+        Path | None,
+        typer.Option(help="Hand-crafted radiomics features to compare with (CSV, Parquet)."),
+    ] = None,
     publish: Publish = False,  # noqa: FBT002  an option of the command line
     fresh: Fresh = False,  # noqa: FBT002  as above
     protocol: ProtocolName = None,
@@ -46,7 +50,7 @@ def fit_arms(
     from flows.table_plan import plan_of_tables
     from flows.unchanged import finished_run
 
-    inputs = open_inputs(clinical, columns, features)
+    inputs = open_inputs(clinical, columns, features, radiomics)
     base = read_protocol(settings.protocol_path)
     plan = plan_of_tables(base, inputs, place=settings.mlflow_uri, publish=publish)
     record, vanished = finished_run(settings, plan)
@@ -62,6 +66,7 @@ def fit_arms(
             str(inputs.clinical),
             str(inputs.columns),
             str(inputs.features) if inputs.features else None,
+            str(inputs.radiomics) if inputs.radiomics else None,
             settings.protocol,
             str(settings.study_path),
             publish,

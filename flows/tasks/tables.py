@@ -1,5 +1,6 @@
 """Step `tables`: spreadsheets, read by a column mapping, as a dataset of armwise."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,16 @@ def import_tables(
         clinical = import_clinical(inputs.clinical, inputs.mapping)
         features = import_features(inputs.features, inputs.mapping) if inputs.features else None
         strangers = unmatched(features, clinical.table.index) if features is not None else ()
+        radiomics = _radiomics(inputs, clinical)
         arms = _arms_present(clinical, protocol)
         dataset = Dataset(folder)
         folder.mkdir(parents=True, exist_ok=True)
         _write(dataset, clinical, inputs, protocol, arms)
+        imports: list[ClinicalImport | FeatureImport] = [clinical]
+        imports += [one for one in (features, radiomics) if one is not None]
         progress.note = f"{len(clinical.table)} rows, {len(clinical.variables)} predictors"
         if features is not None:
             progress.note += f", {features.features.shape[1]} features"
-    imports: list[ClinicalImport | FeatureImport] = [clinical, *([features] if features else [])]
     return {
         "dataset": str(folder),
         "clinical": ArtifactRef.of(dataset.clinical_path).model_dump(),
@@ -59,6 +62,7 @@ def import_tables(
         ],
         "notes": [*(note for each in imports for note in each.notes), *strangers],
         **(_write_features(features, folder) if features is not None else {}),
+        **(_write_radiomics(radiomics, folder) if radiomics is not None else {}),
     }
 
 
@@ -158,6 +162,28 @@ def _split(clinical: ClinicalImport, protocol: Protocol) -> pd.Series:
         return usable["split"].dropna()
     section = protocol.split.model_copy(update={"test_patients": None})
     return first_split(usable, section=section, seed=protocol.study.seed)
+
+
+def _radiomics(inputs: TableInputs, clinical: ClinicalImport) -> FeatureImport | None:
+    """Hand-crafted features, where they are given; patients without any lose nothing else."""
+    if inputs.radiomics is None:
+        return None
+    # The list of ids that a mapping may name belongs to the other table.
+    found = import_features(
+        inputs.radiomics, inputs.mapping.model_copy(update={"feature_ids": None})
+    )
+    notes = [f"Radiomics, {note}" for note in unmatched(found, clinical.table.index)]
+    left_out = [f"Radiomics: {one.patient_id} {one.reason}." for one in found.left_out]
+    return replace(found, notes=(*found.notes, *notes, *left_out))
+
+
+def _write_radiomics(radiomics: FeatureImport, folder: Path) -> dict[str, Any]:
+    path = folder / "radiomics.parquet"
+    radiomics.features.to_parquet(path)
+    return {
+        "radiomics": ArtifactRef.of(path).model_dump(),
+        "radiomics_source": radiomics.network_id,
+    }
 
 
 def _write_features(features: FeatureImport, folder: Path) -> dict[str, Any]:
