@@ -18,6 +18,7 @@ from components.reporting.style import (
 from components.reporting.wording import MODEL_NAMES, SPLIT_NAMES, days_text
 from components.study.vocabulary import DataOrigin
 
+_WIDE_COLUMNS = 3
 _HEADROOM = 1.12
 _BELOW_ZERO = 0.12
 """How far below 0 is shown, as a share of the highest: acting for all falls without end."""
@@ -45,7 +46,8 @@ def draw_decision_curves(curves: Sequence[DecisionCurveAtHorizon], *, origin: Da
                 axes.set_xlabel("Threshold: risk of death")
         grid[row][0].set_ylabel("Net benefit")
     handles, labels = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), fontsize=8)
+    ncols = len(labels) if columns >= _WIDE_COLUMNS else 3
+    figure.legend(handles, labels, loc="outside upper left", ncols=ncols, fontsize=8)
     return figure
 
 

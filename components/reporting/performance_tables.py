@@ -70,18 +70,20 @@ def _estimator(key: str) -> str:
 
 
 def _methods(evaluations: Iterable[ModelEvaluation]) -> str:
-    """Each figure's methods and the level of its interval; two where the parts differ in one."""
+    """Each figure's methods, two where the parts differ in one, and the levels of the intervals."""
     methods: dict[str, list[str]] = {}
+    levels: set[float] = set()
     for one in evaluations:
         for key, estimate in one.estimates.items():
             if estimate.value is None or _estimator(key) == "cal_log_oe":
                 continue
-            how = f"{estimate.method}, {100 * estimate.level:g}% interval"
+            levels.add(100 * estimate.level)
             said = methods.setdefault(estimator_text(key).partition(" at ")[0], [])
-            if how not in said:
-                said.append(how)
+            if estimate.method not in said:
+                said.append(estimate.method)
     lines = "; ".join(f"{name}: {' / '.join(how)}" for name, how in methods.items())
-    return f"Methods: {lines}."
+    at = " and ".join(f"{level:g}%" for level in sorted(levels))
+    return f"Methods: {lines}. Intervals at {at}." if methods else "No figure is estimable."
 
 
 def differences_table(arm: ArmModels) -> Table:
@@ -169,7 +171,8 @@ def net_benefit_table(curves: Sequence[DecisionCurveAtHorizon], caption: str) ->
 
 
 def _per_hundred(value: float | None) -> str:
-    return ABSENT if value is None else f"{100 * value:.1f}".replace("-", "\u2212")
+    # Rounded first: a net benefit just below 0 is 0, not minus 0.
+    return ABSENT if value is None else f"{round(100 * value, 1) + 0.0:.1f}".replace("-", "\u2212")
 
 
 def hazard_table(arm: ArmModels) -> Table:

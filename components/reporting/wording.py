@@ -1,5 +1,7 @@
 """Numbers, times and names as a reader of the report meets them."""
 
+import re
+
 from components.study.results import Estimate
 from components.study.vocabulary import ModelKind, Split
 
@@ -34,6 +36,7 @@ _ESTIMATORS = {
 }
 _CUT_OFF = {"c_harrell": "Harrell's C, follow-up cut off"}
 """What a figure is that has no horizon of its own."""
+_MINUS_ZERO = re.compile(r"-(0(?:\.0*)?)(?![\d.])")
 _DAYS_PER_YEAR = 365
 _DAYS_PER_MONTH = 365 / 12
 _SMALLEST_P = 0.001
@@ -77,7 +80,8 @@ def estimate_text(estimate: Estimate | None, digits: int = 3) -> str:
         return "not assessed"
     if estimate.value is None:
         return f"not estimable ({estimate.note})" if estimate.note else "not estimable"
-    value, separator, interval = estimate.text(digits).replace("-", "\u2212").partition(" (")
+    shown = _MINUS_ZERO.sub(r"\1", estimate.text(digits)).replace("-", "\u2212")
+    value, separator, interval = shown.partition(" (")
     return value + separator + interval.replace(" ", "\u00a0")
 
 

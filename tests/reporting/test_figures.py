@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from components.reporting.calibration_figures import draw_calibration
+from components.reporting.decision_figures import draw_decision_curves
 from components.reporting.flow_diagram import draw_flow
 from components.reporting.forest import draw_forest
 from components.reporting.roc_figures import draw_backbone_roc, draw_time_roc
@@ -24,6 +25,7 @@ def every_figure(content, origin):
     yield draw_risk_groups([one for one in arm.risk_groups if one.kind is kind], origin=origin)
     yield draw_calibration([one for one in arm.calibration if one.kind is kind], origin=origin)
     yield draw_time_roc(arm.roc_curves, origin=origin)
+    yield draw_decision_curves(arm.decision_curves, origin=origin)
     yield draw_backbone_roc(content.choice.rows, horizon_days=1095, origin=origin)
     yield draw_learning_curves(content.search, content.choice, rungs=(2, 4, 6), origin=origin)
     yield draw_penalty_path(content.signature, origin=origin)
@@ -36,7 +38,7 @@ def synthetic_svgs(content) -> list[bytes]:
 
 
 def test_every_figure_of_synthetic_data_is_marked(synthetic_svgs):
-    assert len(synthetic_svgs) == 9
+    assert len(synthetic_svgs) == 10
     for svg in synthetic_svgs:
         assert b">SYNTHETIC</text>" in svg
         assert SYNTHETIC_NOTE.encode() in svg
@@ -96,6 +98,35 @@ def test_horizon_without_curve_is_said_to_be_not_estimable(content):
     figure = draw_time_roc(curves, origin=DataOrigin.REAL)
     said = [t.get_text() for axes in figure.axes for t in axes.texts]
     assert said == ["not estimable"]
+
+
+def test_decision_curves_are_those_of_the_record(content):
+    arm = content.arms[0]
+    figure = draw_decision_curves(arm.decision_curves, origin=DataOrigin.REAL)
+    drawn = figure.axes[0].lines
+    first = arm.decision_curves[0]
+    names = [line.get_label() for line in drawn]
+    assert names == ["Acting for all", "Acting for nobody", "Clinical", "DLRadiomics", "Combined"]
+    assert drawn[0].get_ydata() == pytest.approx(first.treat_all)
+    known = [np.nan if value is None else value for value in first.models[ModelKind.COMBINED]]
+    assert drawn[-1].get_ydata() == pytest.approx(known, nan_ok=True)
+    # Acting for all falls without end: the axis shows what lies above and a little below 0.
+    assert min(first.treat_all) < figure.axes[0].get_ylim()[0] < 0
+    assert figure.axes[0].get_ylim()[1] > max(first.treat_all)
+
+
+def test_smooth_calibration_is_drawn_as_survival(content):
+    arm = content.arms[0]
+    parts = [one for one in arm.calibration if one.kind is arm.nomogram_kind]
+    figure = draw_calibration(parts, origin=DataOrigin.REAL)
+    curves = [line for line in figure.axes[0].lines if len(line.get_xdata()) > 10]
+    first = [part for part in parts if part.horizon_days == min(p.horizon_days for p in parts)]
+    assert len(curves) == len(first) == 2
+    for line, part in zip(curves, first, strict=True):
+        assert line.get_xdata() == pytest.approx(1 - np.array(part.curve.predicted))
+        assert line.get_ydata() == pytest.approx(1 - np.array(part.curve.observed))
+    # The interval is shaded in the test patients alone.
+    assert len(figure.axes[0].collections) == 1
 
 
 def test_stopped_trials_end_with_a_cross(content):

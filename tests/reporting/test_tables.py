@@ -7,7 +7,13 @@ from components.reporting.model_tables import (
     risk_group_table,
 )
 from components.reporting.network_tables import backbone_table
-from components.reporting.performance_tables import performance_table
+from components.reporting.performance_tables import (
+    calibration_table,
+    differences_table,
+    hazard_table,
+    net_benefit_table,
+    performance_table,
+)
 from components.reporting.run_tables import tripod_table
 from components.reporting.tables import (
     decision_table,
@@ -15,7 +21,9 @@ from components.reporting.tables import (
     ledger_table,
     table_one,
 )
-from components.study.vocabulary import ModelKind
+from components.reporting.wording import estimate_text
+from components.study.results import Estimate
+from components.study.vocabulary import ModelKind, Split
 
 
 def test_cells_are_escaped_and_rows_of_one_cell_are_headings():
@@ -75,6 +83,63 @@ def test_figures_that_are_not_estimable_carry_the_letter_of_their_reason(content
     assert late[1].startswith("not estimable\u00a0[")
     letter = late[1][-3:]
     assert any(note.startswith(letter) for note in built.notes)
+
+
+def test_figures_stand_under_their_headings_with_their_methods(content):
+    built = performance_table(content.arms[0])
+    headings = [row[0] for row in built.rows if len(row) == 1]
+    assert headings == ["Order of risk", "Error of prediction", "Calibration"]
+    names = [row[0] for row in built.rows]
+    assert names.index("Brier score at 1 year") > names.index("Error of prediction")
+    assert names.index("Calibration slope") > names.index("Calibration")
+    methods = next(note for note in built.notes if note.startswith("Methods"))
+    assert "deaths up to day" in methods
+    assert methods.endswith("Intervals at 95%.")
+
+
+def test_each_difference_has_its_test(content):
+    arm = content.arms[0]
+    built = differences_table(arm)
+    assert [row[0] for row in built.rows if len(row) == 1] == [
+        "Combined minus clinical",
+        "Combined minus DLRadiomics",
+    ]
+    first = next(row for row in built.rows if row[0] == "Harrell's C")
+    test = next(one for one in arm.differences if one.split is Split.TEST)
+    assert first[3].replace("\u00a0", " ") == test.estimate.text().replace("-", "\u2212")
+    assert first[4] == f"{test.p_value:.3f}"
+
+
+def test_hazard_table_marks_small_p_values(content):
+    arm = content.arms[0]
+    changing = arm.hazard_tests[0].terms[0].model_copy(update={"p": 0.01})
+    first = arm.hazard_tests[0].model_copy(
+        update={"terms": (changing, *arm.hazard_tests[0].terms[1:]), "n_tables": 5}
+    )
+    built = hazard_table(arm.model_copy(update={"hazard_tests": (first, *arm.hazard_tests[1:])}))
+    assert {built.rows[i][0] for i in built.marked_rows} >= {changing.term}
+    assert any("5 imputed tables" in note for note in built.notes)
+    assert not any("imputed" in note for note in hazard_table(arm).notes)
+
+
+def test_distances_and_net_benefits_are_those_of_the_records(content):
+    arm = content.arms[0]
+    parts = [one for one in arm.calibration if one.kind is arm.nomogram_kind]
+    row = calibration_table(parts, "calibration").rows[0]
+    assert row[1].startswith(f"{parts[0].curve.ici.value:.3f} (")
+    curves = [one for one in arm.decision_curves if one.split is Split.TEST]
+    built = net_benefit_table(curves, "net benefit")
+    half = next(row for row in built.rows if row[0] == "50%")
+    index = curves[0].thresholds.index(0.5)
+    assert half[-1] == f"{100 * curves[0].treat_all[index]:.1f}".replace("-", "\u2212")
+    assert sum(len(row) == 1 for row in built.rows) == len(curves)
+
+
+def test_rounding_never_shows_minus_zero():
+    tiny = Estimate(value=-0.0001, lower=-0.1, upper=0.2, n=9, n_events=3, method="m")
+    assert estimate_text(tiny) == "0.000 (\u22120.100\u00a0to\u00a00.200)"
+    assert estimate_text(tiny.model_copy(update={"value": -0.04}), 1).startswith("0.0 (")
+    assert estimate_text(tiny.model_copy(update={"value": -10.0}), 1).startswith("\u221210.0 (")
 
 
 def test_coefficients_are_the_models(content):
