@@ -11,6 +11,7 @@ from components.survival.target import FloatArray, IntArray, SurvivalTarget
 # How much of a column's information may be lost between zero and the estimate. A maximum at
 # infinity loses all of it (some 1e-9 is left when Newton stops); real effects keep over a tenth.
 _INFORMATION_LEFT = 1e-4
+_ALL_LOST = 1e30
 _SMALLEST_EIGENVALUE = 1e-10
 
 
@@ -147,11 +148,14 @@ def check_separation(
         FitFailed: A column, or several together, separate the deaths from the others.
     """
     spread = np.diag(covariance)
+    is_sound = np.isfinite(spread) & (spread > 0)
     # The covariance at 0 is at least 1/information, so this cheap bound clears nearly every fit.
-    if not spread.size or np.max(spread * np.diag(start)) < 1.0 / _INFORMATION_LEFT:
+    bound = 1.0 / _INFORMATION_LEFT
+    if is_sound.all() and np.max(spread * np.diag(start), initial=0.0) < bound:
         return
-    inflation = spread / np.diag(np.linalg.inv(start))
-    if inflation.max() < 1.0 / _INFORMATION_LEFT:
+    at_zero = np.diag(np.linalg.inv(start))
+    inflation = np.where(is_sound, spread / at_zero, _ALL_LOST)
+    if inflation.max() < bound:
         return
     worst = int(np.argmax(inflation))
     together = [

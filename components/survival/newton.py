@@ -59,6 +59,10 @@ class _Problem:
     penalty: FloatArray
     names: tuple[str, ...]
 
+    @property
+    def n_deaths(self) -> int:
+        return int(self.sample.n_tied.sum())
+
     def at(self, coefficients: FloatArray) -> Likelihood:
         return sorted_likelihood(self.z, coefficients, self.sample, ties=self.ties)
 
@@ -118,7 +122,7 @@ def fit_cox(
     start = problem.at(np.zeros(len(names)))
     check_identified(sample.x, problem.information(start), names)
     coefficients, end, iterations = _newton(problem, start)
-    covariance = np.asarray(np.linalg.inv(problem.information(end)), dtype=np.float64)
+    covariance = _inverse(problem.information(end))
     if ridge == 0:
         check_separation(
             sample.x, sample.target, sample.strata, start.information, covariance, names
@@ -207,11 +211,12 @@ def _newton(problem: _Problem, start: Likelihood) -> tuple[FloatArray, Likelihoo
         coefficients, now = _line_search(problem, coefficients, now, step)
         if close:
             return coefficients, now, iteration
-    worst = problem.names[int(np.argmax(np.abs(coefficients)))]
+    worst = int(np.argmax(np.abs(coefficients)))
     msg = (
-        f"the Cox model did not converge in {_MAX_ITERATIONS} iterations; the largest "
-        f"standardised coefficient is that of column '{worst}': leave it out, merge its levels "
-        "or use a ridge penalty"
+        f"the Cox model of {problem.n_deaths} deaths among {len(problem.z)} patients did not "
+        f"converge in {_MAX_ITERATIONS} iterations; the largest standardised coefficient is that "
+        f"of column '{problem.names[worst]}' ({coefficients[worst]:.3g}): leave it out, merge its "
+        "levels or use a ridge penalty"
     )
     raise FitFailed(msg)
 
@@ -232,6 +237,15 @@ def _line_search(
         if finite and after >= before - tolerance:
             return tried, there
     return coefficients, now
+
+
+def _inverse(information: FloatArray) -> FloatArray:
+    """The inverse; where all information of a column is lost, its variance is infinite."""
+    try:
+        return np.asarray(np.linalg.inv(information), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        with np.errstate(divide="ignore"):
+            return np.diag(1.0 / np.maximum(np.diag(information), 0.0))
 
 
 def _score_test(start: Likelihood) -> float:

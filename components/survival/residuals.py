@@ -13,6 +13,9 @@ from components.errors import UsageError
 from components.survival.risk_sets import RiskSets, Ties, risk_sets
 from components.survival.target import FloatArray, IntArray, SurvivalTarget
 
+# Below this, relative to the largest linear predictor, exp underflows.
+_LOWEST = -600.0
+
 
 @dataclass(frozen=True, eq=False)
 class SchoenfeldResiduals:
@@ -111,7 +114,7 @@ def dfbeta(
 
 def risk_set_means(z: FloatArray, lp: FloatArray, group: RiskSets) -> tuple[FloatArray, FloatArray]:
     """Hazard increments (d,) per exp(lp - max lp) and means (d, p) of sorted columns at deaths."""
-    risk = group.weight * np.exp(lp - lp.max())
+    risk = group.weight * np.exp(np.maximum(lp - lp.max(), _LOWEST))
     s0 = group.at_deaths(risk)
     return group.death_weight / s0, group.at_deaths(risk[:, None] * z) / s0[:, None]
 

@@ -70,12 +70,12 @@ def _bad_times(time_days: FloatArray) -> str:
     kinds = {
         "missing": np.isnan(time_days),
         "infinite": np.isinf(time_days),
-        "0": time_days == 0,
+        "of 0": time_days == 0,
         "negative": np.isfinite(time_days) & (time_days < 0),
     }
     counts = ", ".join(f"{int(bad.sum())} {kind}" for kind, bad in kinds.items() if bad.any())
     n_bad = sum(int(bad.sum()) for bad in kinds.values())
-    advice = "; a death on the first day counts as half a day" if kinds["0"].any() else ""
+    advice = "; a death on the first day counts as half a day" if kinds["of 0"].any() else ""
     return f"expected finite follow-up times above 0 days, {n_bad} are not ({counts}){advice}"
 
 

@@ -1,5 +1,7 @@
 """Axes and points against `rms::nomogram`."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,8 @@ from components.errors import FitFailed
 from components.nomogram.axes import predictor_axes, survival_ticks
 from components.study.protocol import NomogramSection
 from components.survival.cox import fit_cox_model
+from components.survival.design import Predictor
+from components.survival.splines import spline_basis, spline_knots
 from components.survival.target import SurvivalTarget
 
 AXES = ("pretty", "data_range")
@@ -107,3 +111,29 @@ def test_a_model_without_predictors_has_no_nomogram(pbc):
     model = fit_cox_model(pbc.table, (), target)
     with pytest.raises(FitFailed, match="no nomogram"):
         predictor_axes(model, NomogramSection(axes="pretty", maximum_points=100))
+
+
+def test_a_spline_is_worth_its_curve_on_the_axis_and_between(pbc):
+    table = pbc.table
+    target = SurvivalTarget.of(table["time"], table["event"])
+    age = Predictor(
+        name="age",
+        label="age",
+        kind="continuous",
+        lower=float(table["age"].min()),
+        upper=float(table["age"].max()),
+        knots=spline_knots(table["age"].to_numpy(), 4),
+    )
+    predictors = (age, *pbc.model.predictors)
+    bent = replace(pbc, model=fit_cox_model(table, predictors, target))
+    nomogram = bent.nomogram("pretty")
+    axis = nomogram.axes[0]
+    coefficients = np.asarray(bent.model.coefficients)[:3]
+    effects = spline_basis(np.array(axis.ticks), age.knots) @ coefficients
+    points = nomogram.points_per_unit * (effects - effects.min())
+    assert axis.points == pytest.approx(points)
+    steps = np.diff(axis.points)
+    assert np.ptp(steps) > 0.5 * np.abs(steps).max()
+    between = nomogram.points(table)["age"]
+    own = spline_basis(table["age"].to_numpy(), age.knots) @ coefficients
+    assert between.to_numpy() == pytest.approx(nomogram.points_per_unit * (own - effects.min()))

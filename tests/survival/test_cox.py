@@ -12,60 +12,6 @@ def continuous(*names):
     return [Predictor(name=name, label=name, kind="continuous") for name in names]
 
 
-def models_of(reference):
-    return {name: m for name, m in reference["models"].items() if m["ties"] != "exact"}
-
-
-def refit(table, model):
-    time = "time_tied" if "time_tied" in model["formula"] else "time"
-    target = SurvivalTarget.of(table[time], table["event"])
-    return fit_cox_model(table, continuous(*model["terms"]), target, ties=model["ties"])
-
-
-@pytest.mark.parametrize("dataset", ["pbc", "lung"])
-def test_agrees_with_coxph(dataset, values, inputs):
-    table = inputs(dataset)
-    for name, r in models_of(values(dataset, "coxph")).items():
-        model = refit(table, r)
-        for own, theirs in (
-            (model.coefficients, r["coef"]),
-            (model.standard_errors, r["se"]),
-            (model.covariance, r["vcov"]),
-            (model.log_likelihood_null, r["loglik_null"]),
-            (model.log_likelihood, r["loglik"]),
-        ):
-            np.testing.assert_allclose(own, theirs, rtol=1e-8, err_msg=name)
-
-
-@pytest.mark.parametrize("dataset", ["pbc", "lung"])
-def test_score_test_agrees_with_coxph(dataset, values, inputs):
-    table = inputs(dataset)
-    for r in models_of(values(dataset, "coxph")).values():
-        time = "time_tied" if "time_tied" in r["formula"] else "time"
-        target = SurvivalTarget.of(table[time], table["event"])
-        fit = fit_cox(table[r["terms"]].to_numpy(float), target, ties=r["ties"])
-        assert fit.score_test == pytest.approx(r["score_test"]["test"], rel=1e-8)
-
-
-@pytest.mark.parametrize("dataset", ["pbc", "lung"])
-def test_linear_predictor_and_efron_baseline_agree_with_survfit(dataset, values, inputs):
-    table = inputs(dataset)
-    compared = 0
-    for r in models_of(values(dataset, "coxph")).values():
-        if "surv_first20" not in r:
-            continue
-        model = refit(table, r)
-        centered = model.linear_predictor(table)[:20]
-        # R centres by the means too, but not columns of 0 and 1.
-        indicator = [set(table[term].unique()) <= {0, 1} for term in r["terms"]]
-        shift = np.where(indicator, model.means, 0.0) @ np.asarray(model.coefficients)
-        np.testing.assert_allclose(centered + shift, r["lp_centered_first20"], rtol=1e-8)
-        survival = model.survival_at(centered, r["times"])
-        np.testing.assert_allclose(survival, r["surv_first20"], rtol=1e-8)
-        compared += 1
-    assert compared >= 5
-
-
 def test_no_predictors_gives_the_samples_own_survival(sample):
     _, target = sample
     model = fit_cox_model(pd.DataFrame(index=range(target.n)), [], target, ties="breslow")

@@ -11,6 +11,19 @@ def test_times_are_finite_and_above_zero(bad):
         SurvivalTarget.of([10.0, bad], [1, 0])
 
 
+def test_bad_times_are_counted_by_kind():
+    times = [0, 0, -1, np.nan, np.inf, 5]
+    message = r"5 are not \(1 missing, 1 infinite, 2 of 0, 1 negative\); a death on the first day"
+    with pytest.raises(CohortRejected, match=message):
+        SurvivalTarget.of(times, np.ones(6))
+
+
+@pytest.mark.parametrize("events", [[0, 2], [1, np.nan], [0.5, 1]])
+def test_events_are_0_or_1(events):
+    with pytest.raises(CohortRejected, match=r"0 .censored. or 1 .died., 1 of 2 are"):
+        SurvivalTarget.of([10.0, 20.0], events)
+
+
 def test_lengths_must_agree():
     with pytest.raises(CohortRejected, match="as many times as events"):
         SurvivalTarget.of([10.0, 20.0], [1])
