@@ -26,7 +26,8 @@ from components.signature.signature import Signature, filter_features, fit_signa
 from components.study.protocol.signature import SignatureSection
 from components.study.randomness import step_seed
 from components.survival.concordance import concordance_within
-from components.survival.folds import draw_folds
+from components.survival.folds import draw_folds, fold_strata
+from components.survival.lasso_cox import by_death
 from components.survival.target import BoolArray, FloatArray, IntArray, SurvivalTarget
 
 _TABLE = "given features"
@@ -128,7 +129,10 @@ def nested_signature(
         for name, section in paths.items()
         for way, candidate in _candidates(name, section, everyone).items()
     }
-    tasks = _tasks(everyone, candidates, n_folds=n_folds, n_repeats=n_repeats, seed=seed)
+    strata = fold_strata(by_death(arms, target), n_folds=n_folds)
+    tasks = _tasks(
+        everyone, candidates, strata.numbers, n_folds=n_folds, n_repeats=n_repeats, seed=seed
+    )
     results: list[FoldResult] = []
     for result in map(run_fold, tasks):
         results.append(result)
@@ -158,6 +162,7 @@ def nested_signature(
         n_repeats=n_repeats,
         level=level,
         seed=seed,
+        merged_strata=strata.merged,
     )
 
 
@@ -184,14 +189,13 @@ def _candidates(name: str, section: SignatureSection, everyone: Patients) -> dic
 def _tasks(
     everyone: Patients,
     candidates: Mapping[Way, Candidate],
+    strata: IntArray,
     *,
     n_folds: int,
     n_repeats: int,
     seed: int,
 ) -> list[NestedFold]:
-    """The folds of all draws, stratified by arm and death."""
-    both = np.char.add(everyone.arms, everyone.target.event.astype(str))
-    strata = np.unique(both, return_inverse=True)[1]
+    """The folds of all draws, within strata (n,)."""
     tasks = []
     for draw in range(n_repeats):
         rng = np.random.default_rng(step_seed(seed, f"nested folds {draw}"))

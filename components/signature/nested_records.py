@@ -116,7 +116,10 @@ class NestedPath(Record):
 
 
 class NestedSignature(Record):
-    """Nested cross-validation of one table of features; `paths` by name, all on the same folds."""
+    """Nested cross-validation of one table of features; `paths` by name, all on the same folds.
+
+    `merged_strata` of arm and death were smaller than the folds and drawn as one.
+    """
 
     schema_: Literal["armwise.nested_signature/1"] = Field(
         default="armwise.nested_signature/1", alias="schema"
@@ -129,6 +132,7 @@ class NestedSignature(Record):
     n_repeats: int
     level: float
     seed: int
+    merged_strata: tuple[str, ...] = ()
 
     def metrics(self) -> dict[str, float]:
         """The figures under their names in MLflow, one set a path."""

@@ -10,39 +10,70 @@ from pydantic import Field
 from components.errors import FitFailed, IntegrityError
 from components.study.protocol.signature import SignatureSection
 from components.study.results import Record
-from components.survival.coxnet import FoldMap, LassoCox, lasso_cox
-from components.survival.selection import correlation_filter, univariate_screen
+from components.survival.lasso_cox import (
+    FoldMap,
+    LambdaRule,
+    LassoCox,
+    choose_lambda,
+    lasso_cox,
+    passing,
+)
+from components.survival.lasso_path import LassoProblem
+from components.survival.selection import correlation_filter
 from components.survival.target import FloatArray, IntArray, SurvivalTarget
 
 # A feature whose standard deviation is less than this share of its size is constant but for the
 # rounding of the network's single precision.
 _CONSTANT = 1e-6
 
+_MOST_TRAJECTORIES = 40
+# Trajectories are drawn, not computed with.
+_DIGITS = 6
+
 
 class PenaltyPath(Record):
-    """Cross-validated deviance a death and number of selected features along the penalties."""
+    """Cross-validated deviance a death and number of selected features along m penalties.
+
+    `trajectories` are the coefficients (m,) a standard deviation of the features that a fit selects
+    down to the penalty of least deviance, at most 40 of them: those that grow largest.
+    """
 
     lambdas: tuple[float, ...]
     deviance_mean: tuple[float, ...]
     deviance_se: tuple[float, ...]
     n_nonzero: tuple[int, ...]
+    trajectories: dict[int, tuple[float, ...]] = Field(default_factory=dict)
 
     @classmethod
-    def of(cls, lasso: LassoCox) -> Self:
-        """The path of a cross-validated fit."""
+    def of(cls, lasso: LassoCox, features: IntArray) -> Self:
+        """The path of a cross-validated fit of features of these numbers (p,)."""
+        best = choose_lambda(lasso.deviance_mean, lasso.deviance_se, rule="lambda_min")
+        largest = np.abs(lasso.path.coefficients[:, : best + 1]).max(axis=1)
+        shown = np.argsort(-largest, kind="stable")[:_MOST_TRAJECTORIES]
+        numbers = features[lasso.screened]
         return cls(
-            lambdas=tuple(lasso.lambdas.tolist()),
+            lambdas=tuple(lasso.path.lambdas.tolist()),
             deviance_mean=tuple(lasso.deviance_mean.tolist()),
             deviance_se=tuple(lasso.deviance_se.tolist()),
-            n_nonzero=tuple(lasso.n_nonzero.tolist()),
+            n_nonzero=tuple(lasso.path.n_nonzero.tolist()),
+            trajectories={
+                int(numbers[i]): tuple(lasso.path.coefficients[i].round(_DIGITS).tolist())
+                for i in sorted(shown[largest[shown] > 0].tolist())
+            },
         )
+
+    def lambda_of(self, rule: LambdaRule) -> float:
+        """The penalty that a rule chooses."""
+        mean, std_error = np.asarray(self.deviance_mean), np.asarray(self.deviance_se)
+        return self.lambdas[choose_lambda(mean, std_error, rule=rule)]
 
 
 class Signature(Record):
     """A score of the features of network `network_id`; nothing selected means it is null.
 
     The score is the linear predictor of the z-scored selected features, without the arm, shifted
-    and scaled by `score_mean` and `score_sd`, its own in the fitting patients.
+    and scaled by `score_mean` and `score_sd`, its own in the fitting patients. `merged_strata` were
+    too small for the folds of the penalty's cross-validation.
     """
 
     schema_: Literal["armwise.signature/1"] = Field(default="armwise.signature/1", alias="schema")
@@ -60,6 +91,7 @@ class Signature(Record):
     n_after_screen: int
     n: int
     n_events: int
+    merged_strata: tuple[str, ...] = ()
 
     @property
     def is_null(self) -> bool:
@@ -103,7 +135,8 @@ def fit_signature(
 
     In this order: constant features go; of correlated pairs one goes (`correlation_filter`); where
     the section asks for it, a univariate Cox screen stratified by arm; LASSO Cox on z-scored
-    features with the arm unpenalised. With `strata: none` the patients are one arm.
+    features, its likelihood stratified by arm. With `strata: none` the patients are one arm. With
+    `screen_scope: each_fold` the screen stands inside the folds of the penalty's cross-validation.
 
     Args:
         features: (n, n_features) of one network.
@@ -121,16 +154,19 @@ def fit_signature(
         NoEventsInArm: Nobody has died.
     """
     table = np.asarray(features, dtype=np.float64)
-    uncorrelated, screened = filter_features(
-        table, target, arms, section=section, network_id=network_id
+    inside = section.screen_p_value is not None and section.screen_scope == "each_fold"
+    before = section.model_copy(update={"screen_p_value": None}) if inside else section
+    uncorrelated, offered = filter_features(
+        table, target, arms, section=before, network_id=network_id
     )
-    means, sds = table[:, screened].mean(axis=0), table[:, screened].std(axis=0)
+    means, sds = table[:, offered].mean(axis=0), table[:, offered].std(axis=0)
+    z = (table[:, offered] - means) / sds
     lasso = None
-    if screened.size:
+    if offered.size:
         lasso = lasso_cox(
-            (table[:, screened] - means) / sds,
+            z,
             target,
-            unpenalised=arm_indicators(_held_apart(arms, section)),
+            strata=_held_apart(arms, section),
             l1_ratio=section.l1_ratio,
             n_lambdas=section.n_lambdas,
             lambda_min_ratio=section.lambda_min_ratio,
@@ -138,28 +174,29 @@ def fit_signature(
             n_repeats=section.cv_repeats,
             rule=section.rule,
             rng=rng,
+            screen_p_value=section.screen_p_value if inside else None,
             units=units,
-            whole_path=False,
             map=map,
         )
-    coefficients = np.zeros(screened.size) if lasso is None else lasso.coefficients
+    coefficients = np.zeros(offered.size) if lasso is None else lasso.coefficients
     chosen = np.flatnonzero(coefficients)
-    raw = ((table[:, screened] - means) / sds) @ coefficients
+    raw = z @ coefficients
     return Signature(
         network_id=network_id,
-        feature_indices=tuple(screened[chosen].tolist()),
+        feature_indices=tuple(offered[chosen].tolist()),
         feature_means=tuple(means[chosen].tolist()),
         feature_sds=tuple(sds[chosen].tolist()),
         coefficients=tuple(coefficients[chosen].tolist()),
         score_mean=float(raw.mean()) if chosen.size else 0.0,
         score_sd=float(raw.std()) if chosen.size else 1.0,
         lambda_=None if lasso is None else lasso.lambda_,
-        path=None if lasso is None else PenaltyPath.of(lasso),
+        path=None if lasso is None else PenaltyPath.of(lasso, offered),
         n_features_in=table.shape[1],
         n_after_correlation=int(uncorrelated.size),
-        n_after_screen=int(screened.size),
+        n_after_screen=0 if lasso is None else int(lasso.screened.size),
         n=target.n,
         n_events=target.n_events,
+        merged_strata=() if lasso is None else lasso.merged_strata,
     )
 
 
@@ -179,19 +216,13 @@ def filter_features(
     if section.screen_p_value is None or not uncorrelated.size:
         return uncorrelated, uncorrelated
     strata = np.unique(_held_apart(arms, section), return_inverse=True)[1]
-    screen = univariate_screen(features[:, uncorrelated], target, strata=strata)
-    return uncorrelated, uncorrelated[screen.p_value < section.screen_p_value]
+    problem = LassoProblem(features[:, uncorrelated], target, strata, section.l1_ratio)
+    return uncorrelated, uncorrelated[passing(problem, section.screen_p_value)]
 
 
 def _held_apart(arms: NDArray[np.str_], section: SignatureSection) -> NDArray[np.str_]:
     """The arms, or one for all where the section pools them."""
     return np.full(arms.size, "pooled") if section.strata == "none" else arms
-
-
-def arm_indicators(arms: NDArray[np.str_]) -> FloatArray:
-    """Indicator columns (n, n_arms - 1) of all arms present but the first by name."""
-    levels = np.unique(arms)
-    return np.asarray(arms[:, None] == levels[None, 1:], dtype=np.float64)
 
 
 def _uncorrelated(table: FloatArray, network_id: str, *, maximum: float) -> IntArray:

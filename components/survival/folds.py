@@ -1,9 +1,38 @@
 """Random folds of equal size within strata."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from components.errors import UsageError
 from components.survival.target import IntArray
+
+MERGED = "merged"
+
+
+@dataclass(frozen=True, eq=False)
+class FoldStrata:
+    """Strata to draw folds in: `numbers` (n,), and the names of those that were `merged`."""
+
+    numbers: IntArray
+    merged: tuple[str, ...]
+
+
+def fold_strata(names: NDArray[Any], *, n_folds: int) -> FoldStrata:
+    """The strata of their names (n,); those with fewer patients than folds become one.
+
+    A stratum that cannot give each fold a patient would balance nothing. Who draws folds in merged
+    strata is to say so.
+    """
+    present, sizes = np.unique(names, return_counts=True)
+    small = present[sizes < n_folds]
+    merged = np.where(np.isin(names, small), MERGED, names)
+    numbers = np.unique(merged, return_inverse=True)[1]
+    # One small stratum alone is as it was.
+    said = tuple(str(name) for name in small) if small.size > 1 else ()
+    return FoldStrata(numbers, said)
 
 
 def draw_folds(

@@ -12,7 +12,12 @@ from components.signature.nested import nested_signature
 from components.signature.nested_records import FoldFigures, FoldOutcome, NestedSignature
 from components.survival.target import SurvivalTarget
 
-SCREENED = {"screen_p_value": 0.05, "cv_repeats": 1, "n_lambdas": 12}
+SCREENED = {
+    "screen_p_value": 0.05,
+    "screen_scope": "once",
+    "cv_repeats": 1,
+    "n_lambdas": 12,
+}
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +70,22 @@ def test_noise_is_worth_a_half_and_a_filter_outside_the_folds_hides_it(run, nois
     assert path.leaky.estimate.value > 0.62
     assert path.leak > 0.1
     assert path.apparent > 0.75
+
+
+def test_a_screen_inside_the_folds_of_the_penalty_lets_noise_select_nothing(run, noise):
+    features, target, arms = noise
+    inside = {**SCREENED, "screen_scope": "each_fold", "rule": "lambda_1se"}
+    path = run(features, target=target, arms=arms, paths={"sound": inside}).paths["sound"]
+    assert path.n_selected == 0
+    assert path.apparent == 0.5
+
+
+def test_strata_too_small_for_the_outer_folds_are_said(run, cohort):
+    arms = np.full(cohort.target.n, "hepatectomy")
+    arms[np.flatnonzero(cohort.target.event)[:2]] = "tace"
+    arms[np.flatnonzero(~cohort.target.event)[:2]] = "tace"
+    found = run(cohort.tables[0], arms=arms, paths={"sound": {"cv_repeats": 1, "n_lambdas": 5}})
+    assert set(found.merged_strata) == {"tace, died", "tace, alive"}
 
 
 def test_a_path_without_a_screen_has_no_leak_to_show(signal):

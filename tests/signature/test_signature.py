@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from components.errors import FitFailed, IntegrityError
-from components.signature.signature import Signature, arm_indicators, fit_signature
+from components.signature.signature import Signature, fit_signature
 from components.survival.target import SurvivalTarget
 
 
@@ -111,12 +111,6 @@ def test_features_that_are_not_finite_are_named(fit, cohort):
     table[5, 3] = np.nan
     with pytest.raises(FitFailed, match=r"feature 3 of network resnet18-0 \(and 0 more\)"):
         fit(table)
-
-
-def test_indicators_leave_out_one_arm():
-    arms = np.array(["tace", "ablation", "hepatectomy", "tace"])
-    np.testing.assert_array_equal(arm_indicators(arms), [[0, 1], [0, 0], [1, 0], [0, 1]])
-    assert arm_indicators(np.array(["tace", "tace"])).shape == (2, 0)
 
 
 def test_without_strata_features_that_only_tell_the_arm_are_selected(cohort, section):

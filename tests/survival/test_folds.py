@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.errors import UsageError
-from components.survival.folds import draw_folds
+from components.survival.folds import draw_folds, fold_strata
 
 
 @given(st.lists(st.integers(0, 3), min_size=5, max_size=60), st.integers(2, 5), st.integers(0, 99))
@@ -36,3 +36,18 @@ def test_patients_of_one_row_each_fold_as_rows_do():
     rows = draw_folds(strata, n_folds=4, rng=np.random.default_rng(2))
     same = draw_folds(strata, n_folds=4, rng=np.random.default_rng(2), units=np.arange(30))
     assert np.array_equal(rows, same)
+
+
+def test_strata_smaller_than_the_folds_become_one_and_are_named():
+    names = np.array(["a"] * 9 + ["b"] * 3 + ["c"] * 2 + ["d"] * 7)
+    found = fold_strata(names, n_folds=5)
+    assert found.merged == ("b", "c")
+    assert np.unique(found.numbers[(names == "b") | (names == "c")]).size == 1
+    assert np.unique(found.numbers).size == 3
+
+
+def test_one_small_stratum_stays_as_it_is():
+    names = np.array(["a"] * 9 + ["b"] * 3)
+    found = fold_strata(names, n_folds=5)
+    assert found.merged == ()
+    assert np.unique(found.numbers).size == 2

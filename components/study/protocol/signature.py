@@ -21,6 +21,12 @@ class SignatureSection(Section):
     screen_p_value: float | None = Field(
         default=None, gt=0, le=1, description="Univariate Cox screen; none where null."
     )
+    screen_scope: Literal["once", "each_fold"] = Field(
+        default="each_fold",
+        description="each_fold: the screen is done anew in each fold of the penalty's "
+        "cross-validation; once: before it, with the patients that judge the penalty, as the "
+        "study did.",
+    )
     l1_ratio: float = Field(gt=0, le=1)
     n_lambdas: int = Field(ge=5, le=1000)
     lambda_min_ratio: float = Field(gt=0, lt=1)
