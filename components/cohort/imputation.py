@@ -119,26 +119,35 @@ class PredictorImputer:
         return self._encoding.values(self.train)
 
     @cached_property
-    def _equations(self) -> list[list[Equation]]:
-        """The equations of every predictor, by completed training table."""
+    def _completed(self) -> list[FloatArray]:
+        """The training patients completed without their outcome."""
         nothing = np.empty((len(self.train), 0))
-        known = ~np.isnan(self._values)
-        found = []
-        for number in range(self.settings.imputations):
-            filled = _chain(self._encoding, self._values, nothing, self.settings, number)
-            rng = self.settings.generator(number, 1)
-            found.append(
-                [
-                    equation_of(self._encoding, filled, known[:, j], j, nothing, rng)
-                    for j in range(len(self.predictors))
-                ]
+        return [
+            _chain(self._encoding, self._values, nothing, self.settings, number)
+            for number in range(self.settings.imputations)
+        ]
+
+    @cached_property
+    def _equations(self) -> dict[tuple[int, int], Equation]:
+        """By number of the completed table and of the predictor; those that were needed so far."""
+        return {}
+
+    def _equation(self, number: int, j: int) -> Equation:
+        if (number, j) not in self._equations:
+            self._equations[number, j] = equation_of(
+                self._encoding,
+                self._completed[number],
+                ~np.isnan(self._values[:, j]),
+                j,
+                np.empty((len(self.train), 0)),
+                self.settings.generator(number, 1, j),
             )
-        return found
+        return self._equations[number, j]
 
     def _filled(self, values: FloatArray, uniforms: FloatArray, number: int) -> FloatArray:
         """Incomplete rows (n, k) filled by the equations of one completed training table."""
         missing, filled = np.isnan(values), values.copy()
-        wanted = np.flatnonzero(missing.any(axis=0))
+        wanted = [int(j) for j in np.flatnonzero(missing.any(axis=0))]
         for j in wanted:
             here, observed = missing[:, j], self._values[~np.isnan(self._values[:, j]), j]
             filled[here, j] = _from_observed(observed, uniforms[here, 0, j])
@@ -146,7 +155,7 @@ class PredictorImputer:
             for j in wanted:
                 here = missing[:, j]
                 x = self._encoding.regressors(filled[here], j, np.empty((int(here.sum()), 0)))
-                filled[here, j] = self._equations[number][j].draw(x, uniforms[here, step, j])
+                filled[here, j] = self._equation(number, j).draw(x, uniforms[here, step, j])
         return filled
 
     def _uniforms(self, patients: pd.Index) -> FloatArray:

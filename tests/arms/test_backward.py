@@ -40,6 +40,26 @@ def test_the_path_falls_and_each_step_drops_the_best(train):
     assert "bclc_stage" in path.kept
 
 
+def test_the_path_is_that_of_rs_step(train):
+    """R 4.2.2, survival 3.5-3: `step(coxph(...))` of these patients."""
+    _, path = run(train)
+    assert [one.dropped for one in path.steps] == [
+        None,
+        "cirrhosis",
+        "albi_grade",
+        "tumor_diameter_cm",
+    ]
+    from_r = [1210.8390048776, 1209.71203641, 1208.94488772, 1208.822341153]
+    assert [one.aic for one in path.steps] == pytest.approx(from_r, rel=1e-11)
+    first = {
+        "cirrhosis": 1209.712036,
+        "albi_grade": 1209.813829,
+        "tumor_diameter_cm": 1210.554657,
+        "bclc_stage": 1223.005113,
+    }
+    assert path.steps[0].without == pytest.approx(first, rel=1e-9)
+
+
 def test_the_order_of_candidates_does_not_matter(train):
     assert set(run(train)[1].kept) == set(run(train, PREDICTORS[::-1])[1].kept)
 

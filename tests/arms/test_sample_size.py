@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from components.arms.preparation import prepare_arm
-from components.arms.sample_size import required_n, sample_size
+from components.arms.sample_size import least_n, required_n, sample_size
 from components.cohort.endpoint import survival_target
 from components.cohort.imputation import CompletedTables
 from components.study.vocabulary import ModelKind, SignatureState
@@ -23,6 +23,27 @@ from tests.arms.conftest import ARM, draw_arm
 )
 def test_the_least_number_is_that_of_the_published_examples(r2, p, n):
     assert required_n(r2, p, shrinkage=0.9) == pytest.approx(n, abs=1)
+
+
+def test_both_criteria_are_those_of_pmsampsize():
+    """Its example `type = "s", rsquared = 0.051, parameters = 30`, Riley et al. 2019, table 4.
+
+    Criterion 1 asks for 5143; criterion 2, with a largest R2 of 0.555, for 1039 at a shrinkage of
+    0.648.
+    """
+    assert least_n(0.051, 30, largest_r2=0.555) == 5143
+    by_optimism = 0.051 / (0.051 + 0.05 * 0.555)
+    assert by_optimism == pytest.approx(0.648, abs=5e-4)
+    # The largest R2 is printed to three digits.
+    assert required_n(0.051, 30, shrinkage=by_optimism) == pytest.approx(1039, abs=2)
+
+
+def test_the_second_criterion_decides_where_much_is_explained():
+    """An R2 of 0.4 where 0.5 is the most: an optimism of 0.05 asks for a shrinkage of 0.94."""
+    first = math.ceil(required_n(0.4, 10, shrinkage=0.9))
+    by_optimism = 0.4 / (0.4 + 0.05 * 0.5)
+    assert by_optimism > 0.9
+    assert least_n(0.4, 10, largest_r2=0.5) > first
 
 
 def judge(table, names):
