@@ -18,6 +18,7 @@ from components.survival.cumulative_auc import auc_reason
 from components.survival.intervals import not_estimable
 from components.survival.ipcw import HIGH, LOW, CaseRule, risk_labels
 from components.survival.pair_counting import PairOrder
+from components.survival.scores import check_score, check_survival
 from components.survival.target import FloatArray, IntArray, SurvivalTarget
 
 N_RESAMPLES = 1_000
@@ -129,6 +130,7 @@ def auc_of_resamples(
     cases: CaseRule = "by",
 ) -> FloatArray:
     """The AUC of each resample (b,), NaN where it has no case or no control."""
+    check_score(target, score)
     labels = risk_labels(target, horizon_days, cases=cases)
     case, control = np.flatnonzero(labels == HIGH), np.flatnonzero(labels == LOW)
     control = control[np.argsort(score[control], kind="stable")]
@@ -151,6 +153,7 @@ def brier_of_resamples(
     horizon_days: float,
 ) -> FloatArray:
     """The Brier score of each resample (b,), NaN where nobody is seen beyond the horizon."""
+    check_survival(target, predicted_survival)
     labels = risk_labels(target, horizon_days)
     case, control = labels == HIGH, labels == LOW
     dead = counts[:, case] * _weights_before(target, counts, target.time_days[case])

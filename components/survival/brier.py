@@ -10,6 +10,7 @@ from components.study.results import Estimate
 from components.survival.intervals import influence_estimate, not_estimable
 from components.survival.ipcw import HIGH, LOW, censoring_influence, label_weights, risk_labels
 from components.survival.kaplan_meier import kaplan_meier
+from components.survival.scores import check_survival
 from components.survival.target import FloatArray, SurvivalTarget
 
 
@@ -131,7 +132,12 @@ def null_survival(target: SurvivalTarget, times_days: FloatArray) -> FloatArray:
 def brier_with_influence(
     target: SurvivalTarget, predicted_survival: FloatArray, horizon_days: float
 ) -> tuple[float, FloatArray] | None:
-    """The Brier score and the influences (n,) of mean 0; None where nobody is seen beyond."""
+    """The Brier score and the influences (n,) of mean 0; None where nobody is seen beyond.
+
+    Raises:
+        DataError: The prediction is no probability, or missing in some patients.
+    """
+    check_survival(target, predicted_survival)
     labels = risk_labels(target, horizon_days)
     if not np.any(labels == LOW):
         return None

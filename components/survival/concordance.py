@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from components.survival.ipcw import CensoringDistribution
 from components.survival.pair_counting import PairOrder, tied_deaths
+from components.survival.scores import check_case_weight
 from components.survival.target import FloatArray, SurvivalTarget
 
 
@@ -59,8 +60,11 @@ class Concordance:
             weight: (n,) of a pair by the one who dies, as `pair_weights` gives it.
             strata: (n,) pairs count within a stratum only; one stratum by default.
             case_weight: (n,) of the patients, a pair weighs the product; 1 by default.
+
+        Raises:
+            DataError: A score is missing, or a case weight is missing, negative or infinite.
         """
-        case = np.ones(target.n) if case_weight is None else case_weight
+        case = _case_weight(target, case_weight)
         agree, pairs = np.empty(target.n), np.empty(target.n)
         for rows, part in _by_stratum(target, strata):
             order = PairOrder.of(part, score[rows])
@@ -86,7 +90,9 @@ def concordance_value(
     strata: NDArray[Any] | None = None,
 ) -> float | None:
     """C alone, without the influences: half the time of `Concordance.of`; Harrell's by default."""
-    counts = _comparable(target, score, _ones_unless(weight, target.n), strata, np.ones(target.n))
+    everyone = np.ones(target.n)
+    weight = everyone if weight is None else weight
+    counts = _comparable(target, score, weight, strata, everyone)
     pairs = counts.sum()
     return float((counts[0] + counts[2] / 2.0) / pairs) if pairs > 0 else None
 
@@ -100,7 +106,8 @@ def pair_counts(
     case_weight: FloatArray | None = None,
 ) -> PairCounts:
     """The pairs by kind, weighed as in `Concordance.of`; Harrell's counts by default."""
-    weight, case = _ones_unless(weight, target.n), _ones_unless(case_weight, target.n)
+    weight = np.ones(target.n) if weight is None else weight
+    case = _case_weight(target, case_weight)
     comparable = _comparable(target, score, weight, strata, case)
     tied = [
         tied_deaths(part, score[rows], weight[rows], case[rows])
@@ -133,7 +140,7 @@ def pair_weights(
     if tau_days is None:
         return np.ones(target.n)
     weight = np.zeros(target.n)
-    case = _ones_unless(case_weight, target.n)
+    case = _case_weight(target, case_weight)
     for rows, part in _by_stratum(target, strata):
         dead = np.flatnonzero(part.event & (part.time_days <= tau_days))
         probability = CensoringDistribution.fit(part, case[rows]).before(part.time_days[dead])
@@ -177,5 +184,9 @@ def _by_stratum(
     return [(part, target.subset(part)) for part in rows]
 
 
-def _ones_unless(weight: FloatArray | None, n: int) -> FloatArray:
-    return np.ones(n) if weight is None else weight
+def _case_weight(target: SurvivalTarget, case_weight: FloatArray | None) -> FloatArray:
+    """The patients' weights, 1 by default."""
+    if case_weight is None:
+        return np.ones(target.n)
+    check_case_weight(target, case_weight)
+    return case_weight

@@ -10,6 +10,7 @@ from components.survival.ipcw import (
     label_weights,
     risk_labels,
 )
+from components.survival.scores import check_score
 from components.survival.target import FloatArray, SurvivalTarget
 
 
@@ -25,7 +26,11 @@ def auc_with_influence(
 
     Arguments as in `discrimination.auc_ipcw`. The influences are those of the weighted mean over
     pairs, and, unless `weights` are given, of the estimated censoring.
+
+    Raises:
+        DataError: The score is missing in some patients.
     """
+    check_score(target, score)
     labels = risk_labels(target, horizon_days, cases=cases)
     case, control = labels == HIGH, labels == LOW
     if not case.any() or not control.any():

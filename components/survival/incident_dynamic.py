@@ -15,6 +15,7 @@ from components.study.results import Estimate
 from components.survival.intervals import influence_estimate, not_estimable
 from components.survival.newton import fit_cox
 from components.survival.residuals import dfbeta, score_residuals
+from components.survival.scores import check_score
 from components.survival.target import FloatArray, SurvivalTarget
 
 
@@ -26,6 +27,7 @@ def incident_dynamic_auc(
     Interval by the influence function, that of the estimated gamma included. Not estimable where
     nobody is followed beyond the horizon, or where no Cox model of the score can be fitted.
     """
+    check_score(target, score)
     method = "incident/dynamic AUC by proportional hazards, influence function"
     if not np.any(target.time_days > horizon_days):
         last = target.time_days.max(initial=0.0)

@@ -13,6 +13,7 @@ from typing import Self
 import numba
 import numpy as np
 
+from components.survival.scores import check_score
 from components.survival.target import BoolArray, FloatArray, IntArray, SurvivalTarget
 
 
@@ -33,7 +34,12 @@ class PairOrder:
 
     @classmethod
     def of(cls, target: SurvivalTarget, score: FloatArray) -> Self:
-        """The order of patients with a score (n,)."""
+        """The order of patients with a score (n,).
+
+        Raises:
+            DataError: The score is missing in some patients.
+        """
+        check_score(target, score)
         # Not a stable sort, which takes ten times as long: the kernel puts the dead first.
         order, bounds, split = _blocks(np.argsort(target.time_days), target.time_days, target.event)
         rank, n_ranks = _ranks(np.argsort(score), score, order)

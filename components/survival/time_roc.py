@@ -11,6 +11,7 @@ from components.errors import DataError
 from components.study.results import Estimate, Record
 from components.survival.intervals import wilson_estimate
 from components.survival.ipcw import HIGH, LOW, CaseRule, label_weights, risk_labels
+from components.survival.scores import check_score
 from components.survival.target import BoolArray, FloatArray, SurvivalTarget
 
 
@@ -38,8 +39,9 @@ def roc_ipcw(
     """The cumulative/dynamic ROC curve at a horizon; `weights` (n,) and `cases` as in `auc_ipcw`.
 
     Raises:
-        DataError: Nobody has died by the horizon, or nobody is seen beyond it.
+        DataError: Nobody has died by the horizon, nobody is seen beyond it, or a score is missing.
     """
+    check_score(target, score)
     case, control, weights = _weighted(target, horizon_days, weights, cases)
     known = case | control
     levels = np.unique(score[known])
@@ -83,8 +85,9 @@ def classification_at(
     Intervals are Wilson's at the effective number of patients; `weights` (n,) as in `auc_ipcw`.
 
     Raises:
-        DataError: Nobody has died by the horizon, or nobody is seen beyond it.
+        DataError: Nobody has died by the horizon, nobody is seen beyond it, or a score is missing.
     """
+    check_score(target, score)
     case, control, weights = _weighted(target, horizon_days, weights, "by")
     right = np.where(case, score > cutoff, score <= cutoff).astype(np.float64)
     estimates = {

@@ -113,6 +113,7 @@ def test_what_cannot_be_estimated_is_said(sample):
     assert "comparable" in bootstrap_c(nobody, x[:, 0], counts).note
     late = bootstrap_auc(target, x[:, 0], counts, horizon_days=1e4)
     assert "0 are seen beyond" in late.note
-    assert "follow-up ends" in bootstrap_brier(target, x[:, 0], counts, horizon_days=1e4).note
+    survival = np.full(target.n, 0.5)
+    assert "follow-up ends" in bootstrap_brier(target, survival, counts, horizon_days=1e4).note
     with pytest.raises(UsageError, match="at least 2 resamples"):
         bootstrap_c(target, x[:, 0], counts[:1])
