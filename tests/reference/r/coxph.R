@@ -13,7 +13,7 @@
 }, error = function(e) list(error = "cox.zph failed (singular)"))
 
 .patients <- function(fit, data, asked) {
-  lp <- as.numeric(as.matrix(data[names(coef(fit))]) %*% coef(fit))
+  lp <- as.numeric(fit$x %*% coef(fit))
   con <- concordance(fit)
   list(means_used_for_centering = as.list(unname(fit$means)),
        lp_centered_first20 = head(unname(predict(fit, type = "lp")), .rows),
