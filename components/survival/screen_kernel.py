@@ -13,8 +13,8 @@ from components.survival.target import BoolArray, FloatArray, IntArray
 
 FITTED, NOT_FINITE, CONSTANT, SEPARATES, NOT_CONVERGED = range(5)
 
-# Columns copied at a time: eight doubles are one line of the processor's cache.
-_BLOCK = 8
+# Columns copied at a time: eight doubles are one line of the processor's cache, and it reads two.
+_BLOCK = 16
 _MAX_ITERATIONS = 100
 # Squared distance to the maximum in standard errors, before the last step, which squares it again.
 _DECREMENT = 1e-18

@@ -107,7 +107,7 @@ def univariate_screen(
 
     Own code because a loop over a library's fits takes more than a thousand times as long: a
     compiled Newton's method (`screen_kernel`) on the patients sorted once. Memory is the table,
-    eight columns and the answer; time is linear in n x p.
+    sixteen columns and the answer; time is linear in n x p.
 
     A column gets no estimate, and its status says why, if it holds values that are not finite, is
     constant among those at risk, or has its maximum at infinity. That is found exactly: all who
