@@ -84,4 +84,4 @@ def hazard_until(baseline: PublishedBaseline, times_days: FloatArray) -> FloatAr
     if baseline.kind == "steps":
         return baseline.cumulative_hazard(times_days.tolist())
     known = -np.log(baseline.survival)
-    return np.interp(times_days, [0.0, *baseline.times_days], [0.0, *known])
+    return np.asarray(np.interp(times_days, [0.0, *baseline.times_days], [0.0, *known]))

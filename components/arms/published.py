@@ -6,7 +6,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from components.survival.cox import CoxModel
 from components.survival.design import Predictor, column_names, design_matrix
 from components.survival.target import FloatArray
 
-SCHEMA = "armwise.published_model/1"
+SCHEMA: Final = "armwise.published_model/1"
 NO_BASELINE = "no baseline survival was published"
 
 
