@@ -3,7 +3,7 @@
 from components.reporting.blocks import Bullets, Heading, Prose, Section
 from components.reporting.content import ReportContent
 from components.reporting.wording import days_text, number
-from components.study.protocol import ClinicalSection, Protocol
+from components.study.protocol import ClinicalSection, EvaluationSection, Protocol
 
 _UNKNOWN = {
     "ipcw": "patients with a known label weigh 1/G (capped at {cap}), G the Kaplan-Meier estimate "
@@ -122,10 +122,26 @@ def _models(protocol: Protocol) -> tuple[str, ...]:
         "A figure at a horizon is reported only with at least "
         f"{evaluation.minimum_events_before} deaths before and {evaluation.minimum_at_risk_after} "
         "patients at risk after it in the arm; else it is not estimable.",
+        _judged(evaluation),
         _CUTOFFS[evaluation.cutoff],
         "Nomogram: points proportional to the linear predictor, the longest axis spans "
         f"{protocol.nomogram.maximum_points:g} points; survival is S0(t)^exp(lp) with the Efron "
         "baseline, equal to the Cox model's to 1e-9; nothing is extrapolated.",
+    )
+
+
+def _judged(section: EvaluationSection) -> str:
+    """What says how good a model is."""
+    incident = ", incident/dynamic AUC" if section.incident_dynamic else ""
+    benefit = ""
+    if section.decision_thresholds is not None:
+        low, high = section.decision_thresholds
+        benefit = f"; net benefit at thresholds of {100 * low:g}% to {100 * high:g}%"
+    return (
+        "How good: Harrell's C, Uno's C up to the arm's last estimable horizon, cumulative/dynamic "
+        f"AUC{incident}, Brier score, its gain on Kaplan-Meier (IPA) and its mean over time, "
+        "weighted for censoring; calibration slope, in the large, observed / expected and a smooth "
+        f"curve{benefit}. The combined model is compared with the others in the same patients."
     )
 
 

@@ -65,7 +65,7 @@ TRIPOD_ITEMS: tuple[TripodItem, ...] = (
     _yes("12c", "Type of model, building steps, tuning, internal validation", "methods"),
     _no("12d", "Heterogeneity across clusters", "Centers are not compared yet."),
     _partly(
-        "12e", "Measures of performance", "arms", "Discrimination, calibration, Brier; no utility."
+        "12e", "Measures of performance", "arms", "Discrimination, calibration, Brier, net benefit."
     ),
     _no("12f", "Model updating after evaluation", "None is done."),
     _yes("12g", "How predictions were calculated", "methods"),
