@@ -57,13 +57,17 @@ def add_likelihood(
             gone = step / n_steps[k]
             at_risk = s0 - gone * d0
             value -= share * np.log(at_risk)
+            each = share / at_risk
             for a in range(p):
                 mean[a] = (s1[a] - gone * d1[a]) / at_risk
                 gradient[a] -= share * mean[a]
+                weighed = share * mean[a]
                 for b in range(a + 1):
-                    second = (s2[a, b] - gone * d2[a, b]) / at_risk
-                    information[a, b] += share * (second - mean[a] * mean[b])
-                    information[b, a] = information[a, b]
+                    second = each * (s2[a, b] - gone * d2[a, b])
+                    information[a, b] += second - weighed * mean[b]
+    for a in range(p):
+        for b in range(a):
+            information[b, a] = information[a, b]
     return value
 
 
