@@ -133,7 +133,7 @@ def test_a_patient_with_gaps_is_scored_by_the_mean_over_imputations(gaps, sectio
     mean = np.mean([found.models[CLINICAL].linear_predictor(one) for one in tables], axis=0)
     assert score == pytest.approx(mean)
     truth = found.models[CLINICAL].linear_predictor(test)
-    assert np.corrcoef(score[~complete], truth[~complete])[0, 1] > 0.6
+    assert np.corrcoef(score[~complete], truth[~complete])[0, 1] > 0.4
 
 
 def test_test_patients_change_no_model_and_their_outcome_no_score(
