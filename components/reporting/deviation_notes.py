@@ -131,6 +131,15 @@ _DEPARTURES = (
         sound="a set named beforehand, with a ridge penalty by cross-validation",
     ),
     Departure(
+        place="predictors",
+        applies=lambda protocol: protocol.clinical.imputation is None,
+        option="clinical.imputation: null",
+        done="Patients with an empty predictor are left out of the models, as if those who are "
+        "complete were a random part of all",
+        sound="empty predictors are imputed several times by chained equations, and the models "
+        "pooled by Rubin's rules",
+    ),
+    Departure(
         place="discrimination",
         applies=lambda protocol: protocol.evaluation.truncated_c_days is not None,
         option="evaluation.truncated_c_days",

@@ -11,11 +11,17 @@ from flows.settings import PROTOCOLS
 SOUND = ("sound", "demo", "smoke")
 NOT_A_METHOD = {"study", "split", "imaging", "search", "report", "promotion", "nomogram"}
 NO_DEPARTURE = {
+    # Computed beside the models or not at all: no figure changes.
+    "evaluation.decision_thresholds",
     "evaluation.nested",
+    "evaluation.optimism_resamples",
+    "evaluation.subgroups",
+    "signature.stability_resamples",
     "clinical.predictors",
     "clinical.ridge_penalties",
     "clinical.two_step",
     "signature.cv_repeats",
+    "signature.screen_scope",  # said with signature.screen_p_value
 }
 
 
