@@ -9,7 +9,7 @@ from components.cohort.endpoint import survival_target
 from components.networks.feature_table import read_features
 from components.signature.cross_fit import cross_fit, in_sample
 from components.signature.report import report_signature
-from components.signature.signature import fit_signature
+from components.signature.signature import Signature, fit_signature
 from components.study.protocol import Protocol
 from components.study.randomness import step_seed
 from components.study.results import Adaptation, ArtifactRef
@@ -98,7 +98,12 @@ def fit_scores(
         "deployed": deployed.to_json(),
         "report": report.model_dump(mode="json"),
         "scores": ArtifactRef.of(folder / "scores.parquet").model_dump(),
-        "adaptations": [said.model_dump() for said in _adaptations(report.is_null)],
+        "adaptations": [
+            said.model_dump()
+            for said in _adaptations(
+                deployed, is_null=report.is_null, n_folds=protocol.signature.cv_folds
+            )
+        ],
     }
 
 
@@ -112,14 +117,25 @@ def _features(result: Result) -> FloatArray:
     return features.astype(np.float64)
 
 
-def _adaptations(is_null: bool) -> list[Adaptation]:  # noqa: FBT001  a record's field
-    if not is_null:
-        return []
-    return [
-        Adaptation(
-            step="signature",
-            asked="a deep-learning signature in the combined models",
-            done="the combined model of each arm is its clinical model",
-            why="no feature survived the penalty: the signature is null",
+def _adaptations(deployed: Signature, *, is_null: bool, n_folds: int) -> list[Adaptation]:
+    said = []
+    if is_null:
+        said.append(
+            Adaptation(
+                step="signature",
+                asked="a deep-learning signature in the combined models",
+                done="the combined model of each arm is its clinical model",
+                why="no feature survived the penalty: the signature is null",
+            )
         )
-    ]
+    if deployed.merged_strata:
+        said.append(
+            Adaptation(
+                step="signature",
+                asked=f"{n_folds} folds of the penalty's cross-validation, stratified by arm and "
+                "death",
+                done=f"strata {', '.join(deployed.merged_strata)} merged",
+                why=f"each has fewer than {n_folds} patients",
+            )
+        )
+    return said
