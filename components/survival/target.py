@@ -12,6 +12,9 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
+# Times that differ by no more than this, or by this share of their mean, are one time.
+_ROUNDING = float(np.sqrt(np.finfo(np.float64).eps))
+
 
 @dataclass(frozen=True, eq=False)
 class SurvivalTarget:
@@ -37,8 +40,13 @@ class SurvivalTarget:
 
     @classmethod
     def of(cls, time_days: ArrayLike, event: ArrayLike) -> Self:
-        """The target of anything that converts to arrays; events are 0 and 1, or booleans."""
-        return cls(np.asarray(time_days, dtype=np.float64), _events(event))
+        """The target of anything that converts to arrays; events are 0 and 1, or booleans.
+
+        Times that only rounding keeps apart (a year as 365.25 / 365.25 and as 1) are made equal,
+        as R's `coxph`, `survfit` and `concordance` do (`timefix`).
+        """
+        made = cls(np.asarray(time_days, dtype=np.float64), _events(event))
+        return cls(_without_rounding(made.time_days), made.event)
 
     @property
     def n(self) -> int:
@@ -63,6 +71,17 @@ class SurvivalTarget:
         out = np.empty(self.n, dtype=[("event", "?"), ("time", "f8")])
         out["event"], out["time"] = self.event, self.time_days
         return out
+
+
+def _without_rounding(time_days: FloatArray) -> FloatArray:
+    """The times, each run of neighbors within rounding set to its first (R: `aeqSurv`)."""
+    levels = np.unique(time_days)
+    apart = np.diff(levels)
+    tied = (apart <= _ROUNDING) | (apart <= _ROUNDING * levels.mean())
+    if not tied.any():
+        return time_days
+    firsts = levels[np.concatenate([[True], ~tied])]
+    return np.asarray(firsts[np.searchsorted(firsts, time_days, side="right") - 1])
 
 
 def _bad_times(time_days: FloatArray) -> str:

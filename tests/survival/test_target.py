@@ -35,3 +35,18 @@ def test_subsets_by_mask_and_by_row():
     assert target.subset(np.array([2, 0])).time_days.tolist() == [3, 1]
     assert target.subset(target.event).n == 2
     assert target.structured()["time"].tolist() == [1, 2, 3]
+
+
+def test_times_that_only_rounding_keeps_apart_are_one_time():
+    """R: `aeqSurv(Surv(c(0.3, 0.1 + 0.2, 0.7, 0.1 * 7, 2), 1))` has the times 0.3, 0.7 and 2."""
+    time = [0.3, 0.1 + 0.2, 0.7, 0.1 * 7, 2.0]
+    assert len(set(time)) == 5
+    target = SurvivalTarget.of(time, np.ones(5))
+    np.testing.assert_array_equal(
+        target.time_days, [min(time[:2]), min(time[:2]), min(time[2:4]), min(time[2:4]), 2.0]
+    )
+
+
+def test_times_a_minute_apart_stay_apart():
+    time = np.array([100.0, 100.0 + 1 / 1_440, 4_000.0])
+    np.testing.assert_array_equal(SurvivalTarget.of(time, np.ones(3)).time_days, time)
