@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from components.errors import UsageError
+from components.errors import DataError, UsageError
 from components.survival.target import BoolArray, FloatArray, IntArray, SurvivalTarget
 
 
@@ -51,9 +51,14 @@ class DecisionCurve:
 
         Raises:
             UsageError: A threshold or a risk lies outside 0 to 1, or a threshold is 1.
+            DataError: Nobody is followed to the horizon.
         """
         levels = np.asarray(thresholds, dtype=np.float64)
         _check(predicted_risk, levels)
+        last = target.time_days.max(initial=0.0)
+        if horizon_days > last:
+            msg = f"nobody is followed to day {horizon_days:g}, follow-up ends at day {last:g}"
+            raise DataError(msg)
         order = np.lexsort((~target.event, target.time_days))
         time, event = target.time_days[order], target.event[order]
         positive = (predicted_risk[order][:, None] >= levels).astype(np.float64)

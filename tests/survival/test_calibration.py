@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from components.errors import UsageError
 from components.survival.calibration import (
@@ -126,3 +128,45 @@ def test_log_of_observed_over_expected_is_its_log(sample):
     )
     assert "log of" in log.method
     assert "log of" not in ratio.method
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 10_000), unit=st.floats(0.01, 100))
+def test_calibration_has_no_unit_and_no_order(seed, unit):
+    rng = np.random.default_rng(seed)
+    lp = rng.normal(size=80)
+    dies, leaves = np.ceil(rng.exponential(60 * np.exp(-lp))), np.ceil(rng.uniform(30, 120, 80))
+    target = SurvivalTarget.of(np.minimum(dies, leaves), dies <= leaves)
+    survival, order = np.exp(-0.5 * np.exp(lp)), rng.permutation(80)
+    scaled = SurvivalTarget(target.time_days[order] * unit, target.event[order])
+
+    def figures(patients, horizon, rows):
+        slope = calibration_slope(patients, lp[rows])
+        ratio = observed_expected(patients, survival[rows], horizon)
+        until = risk_calibration_slope(patients, survival[rows], horizon)
+        level = calibration_intercept(patients, np.exp(lp[rows]))
+        return [x for one in (slope, ratio, until, level) for x in (one.value, one.lower)]
+
+    everyone = np.arange(80)
+    assert figures(scaled, 30 * unit, order) == pytest.approx(
+        figures(target, 30, everyone), rel=1e-8
+    )
+
+
+def test_slope_of_the_negative_score_is_negative(sample):
+    x, target = sample
+    lp = x[:, 0]
+    assert calibration_slope(target, -lp).value == pytest.approx(
+        -calibration_slope(target, lp).value
+    )
+    doubled = calibration_slope(target, 2 * lp)
+    assert 2 * doubled.value == pytest.approx(calibration_slope(target, lp).value)
+
+
+def test_without_deaths_nothing_is_estimable(sample):
+    x, target = sample
+    nobody = SurvivalTarget(target.time_days, np.zeros(target.n, dtype=bool))
+    survival = np.exp(-0.5 * np.exp(x[:, 0]))
+    assert "none of the 120 patients has died" in calibration_slope(nobody, x[:, 0]).note
+    assert "none of the 120 patients has died" in risk_calibration_slope(nobody, survival, 40).note
+    assert observed_expected(nobody, survival, 40).value is None

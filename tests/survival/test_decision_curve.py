@@ -7,7 +7,7 @@ from dcurves import dca
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.errors import UsageError
+from components.errors import DataError, UsageError
 from components.survival.decision_curve import DecisionCurve
 from components.survival.kaplan_meier import kaplan_meier
 from components.survival.target import SurvivalTarget
@@ -78,11 +78,18 @@ def test_thresholds_and_risks_outside_0_to_1_are_refused(predicted):
         curve(target, np.r_[1.2, np.nan, risk[2:]])
 
 
+def test_a_horizon_beyond_follow_up_is_refused(predicted):
+    target, risk = predicted
+    with pytest.raises(DataError, match="nobody is followed to day 5000, follow-up ends at day"):
+        DecisionCurve.of(target, risk, horizon_days=5000, thresholds=THRESHOLDS)
+
+
 @settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 10_000), unit=st.floats(0.01, 100))
 def test_net_benefit_has_no_unit_and_no_order(seed, unit):
     rng = np.random.default_rng(seed)
     time, event = np.ceil(rng.exponential(40, 60)), rng.random(60) < 0.6
+    time[0] = HORIZON + 1  # somebody is followed to the horizon
     risk, order = rng.random(60).round(2), rng.permutation(60)
     own = curve(SurvivalTarget.of(time, event), risk)
     other = DecisionCurve.of(
