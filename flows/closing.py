@@ -16,7 +16,12 @@ from flows.summing_up import summary_text
 from flows.tasks.report import report_study
 from flows.terminal import current_display
 
-_OPTIONAL_FILES = (("signature", "scores"), ("tables", "clinical"), ("tables", "features"))
+_OPTIONAL_FILES = (
+    ("signature", "scores"),
+    ("tables", "clinical"),
+    ("tables", "features"),
+    ("tables", "radiomics"),
+)
 
 
 def close_run(
