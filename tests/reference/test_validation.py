@@ -19,6 +19,7 @@ from components.survival.kaplan_meier import kaplan_meier
 from components.survival.newton import fit_cox
 from components.survival.target import SurvivalTarget
 from tests.reference.agreement import agree
+from tests.reference.formulas import Formula
 
 QUANTITY = "validation"
 RTOL = 1e-8
@@ -46,11 +47,9 @@ def predicted(cell, table):
 
 
 def design(table, formula):
-    """The columns of an R formula of additive terms, factors coded by treatment as R codes them."""
+    """The columns of R's formula, which may stand in several lines."""
     text = "".join(formula) if isinstance(formula, list) else formula
-    terms = [term.strip() for term in text.partition("~")[2].split("+")]
-    coded = pd.get_dummies(table[terms], drop_first=True, dtype=float)
-    return coded.to_numpy(float)
+    return Formula.of(text, table).x
 
 
 def std_error(estimate):
@@ -60,6 +59,21 @@ def std_error(estimate):
 def survival_std_error(estimate):
     """The standard error behind a log interval of survival."""
     return estimate.value * np.log(estimate.value / estimate.lower) / Z_95
+
+
+def test_every_answer_of_r_is_compared(cell):
+    asked = {"dataset", "input", "quantity", "meta", "formula", "u"}
+    left_out = {"rms_validate", "rms_calibrate_KM", "rms_calibrate_hare", "rms_val_surv_hare"}
+    compared = {
+        "bootstrap_known_indices",
+        "calibration_groups",
+        "calibration_slope",
+        "calibration_slope_even_rows_single",
+        "observed_expected",
+        "decision_curve",
+        "dcurves_dca",
+    }
+    assert set(cell.values) <= asked | left_out | compared
 
 
 def test_concordance_on_known_resamples(cell, table, target):
