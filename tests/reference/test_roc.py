@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from components.survival.binary_roc import binary_roc, classify
+from components.survival.binary_roc import binary_roc, classify, share_estimate
 from components.survival.delong import (
     DeLong,
     auc_delong,
@@ -15,7 +15,6 @@ from tests.reference.agreement import agree
 QUANTITY = "roc"
 
 INTERVALS = ("exact", "wilson", "wald")
-SHARES = {"sens_ci": "sensitivity", "spec_ci": "specificity", "acc_ci": "accuracy"}
 COUNTS = {
     "tp": "true_positives",
     "tn": "true_negatives",
@@ -90,14 +89,19 @@ def test_cutoffs(cell):
 
 
 def test_intervals_of_shares(cell):
-    for r, is_case, score in curves(cell):
+    for r, is_case, _ in curves(cell):
+        at, n_cases, n = r["youden"][0], int(np.sum(is_case)), is_case.size
+        counts = {
+            "sens_ci": (at["tp"], n_cases),
+            "spec_ci": (at["tn"], n - n_cases),
+            "acc_ci": (at["tp"] + at["tn"], n),
+        }
         for interval in INTERVALS:
-            own = classify(is_case, score, threshold=r["youden"][0]["threshold"], interval=interval)
-            for key, name in SHARES.items():
-                one = getattr(own, name)
+            for key, (hits, among) in counts.items():
+                own = share_estimate(hits, among, name=key, interval=interval)
                 # Ours are cut off at what a share can be.
                 theirs = np.clip(numbers(r[key][interval]), 0.0, 1.0)
-                agree(f"{interval} interval", [one.lower, one.upper], theirs, rtol=1e-8)
+                agree(f"{interval} interval", [own.lower, own.upper], theirs, rtol=1e-8)
 
 
 def test_paired_tests(cell):
