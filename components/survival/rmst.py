@@ -4,7 +4,7 @@ Own code because lifelines returns the variance of the restricted time, not that
 """
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from components.errors import UsageError
 from components.study.results import Estimate, Record
@@ -85,25 +85,27 @@ def rmst_contrast(
         np.concatenate([first.event, second.event]),
     )
     one, other = (rmst(group, tau_days, level=level) for group in (first, second))
+    methods = (f"difference of: {_METHOD}", f"ratio of: {_METHOD} of its logarithm")
     difference_p = ratio_p = None
     if one.value is None or other.value is None:
         reason = str(one.note if one.value is None else other.note)
-        difference = not_estimable(
-            both, reason, method=f"difference of: {_METHOD}", horizon_days=tau_days
+        difference, ratio = (
+            not_estimable(both, reason, method=method, horizon_days=tau_days) for method in methods
         )
-        ratio = not_estimable(both, reason, method=f"ratio of: {_METHOD}", horizon_days=tau_days)
     else:
         (a, se_a), (b, se_b) = (restricted_mean(group, tau_days) for group in (first, second))
-        method = f"difference of: {_METHOD}"
-        difference, difference_p = _tested(both, b - a, np.hypot(se_a, se_b), method, level)
-        method = f"ratio of: {_METHOD} of its logarithm"
-        log_ratio, ratio_p = _tested(
-            both, np.log(b / a), np.hypot(se_a / a, se_b / b), method, level
+        difference = wald_estimate(
+            both,
+            b - a,
+            float(np.hypot(se_a, se_b)),
+            method=methods[0],
+            level=level,
+            horizon_days=tau_days,
         )
-        ratio = _exponential(log_ratio)
-        difference, ratio = (
-            found.model_copy(update={"horizon_days": tau_days}) for found in (difference, ratio)
-        )
+        log_error = float(np.hypot(se_a / a, se_b / b))
+        ratio = _ratio(both, b / a, log_error, methods[1], level, tau_days)
+        difference_p = _p_value(b - a, float(np.hypot(se_a, se_b)))
+        ratio_p = _p_value(float(np.log(b / a)), log_error)
     return RmstContrast(
         tau_days=tau_days,
         first=one,
@@ -115,19 +117,31 @@ def rmst_contrast(
     )
 
 
-def _tested(
-    target: SurvivalTarget, value: float, std_error: float, method: str, level: float
-) -> tuple[Estimate, float | None]:
-    """A Wald estimate, and its p against 0; None where nobody died and nothing varies."""
-    p = float(2 * ndtr(-abs(value) / std_error)) if std_error > 0 else None
-    return wald_estimate(target, value, std_error, method=method, level=level), p
-
-
-def _exponential(estimate: Estimate) -> Estimate:
-    limits = {"value": estimate.value, "lower": estimate.lower, "upper": estimate.upper}
-    return estimate.model_copy(
-        update={name: None if one is None else float(np.exp(one)) for name, one in limits.items()}
+def _ratio(
+    target: SurvivalTarget,
+    value: float,
+    log_error: float,
+    method: str,
+    level: float,
+    tau_days: float,
+) -> Estimate:
+    """A ratio with the Wald interval of its logarithm."""
+    factor = float(np.exp(ndtri((1 + level) / 2) * log_error))
+    return Estimate(
+        value=value,
+        lower=value / factor,
+        upper=value * factor,
+        level=level,
+        n=target.n,
+        n_events=target.n_events,
+        method=method,
+        horizon_days=tau_days,
     )
+
+
+def _p_value(value: float, std_error: float) -> float | None:
+    """Two-sided, by the normal distribution; None where nobody died and nothing varies."""
+    return float(2 * ndtr(-abs(value) / std_error)) if std_error > 0 else None
 
 
 def _not_followed(target: SurvivalTarget, tau_days: float) -> str | None:

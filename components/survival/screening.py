@@ -1,6 +1,6 @@
 """The univariate Cox screen: one model a column of a wide table, all at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -28,13 +28,17 @@ class ScreenStatus(StrEnum):
 # In the order of the kernel's codes.
 _STATUS = np.array([str(status) for status in ScreenStatus])
 _REASONS = {
-    ScreenStatus.NOT_FINITE: "holds values that are missing or infinite",
-    ScreenStatus.CONSTANT: "is constant among the patients at risk when deaths occur",
-    ScreenStatus.SEPARATES: (
-        "separates the deaths from the others: all who die have the highest value of those at "
-        "risk, or all the lowest, so its coefficient has no finite estimate"
+    ScreenStatus.NOT_FINITE: "holds {n_bad} values that are missing or infinite; impute or exclude",
+    ScreenStatus.CONSTANT: (
+        "is constant among the patients at risk when the {n_deaths} deaths occur; leave it out"
     ),
-    ScreenStatus.NOT_CONVERGED: "did not converge; look for outliers, or transform it",
+    ScreenStatus.SEPARATES: (
+        "separates the {n_deaths} deaths from the others: all who die have the highest value of "
+        "those at risk, or all the lowest, so its coefficient has no finite estimate"
+    ),
+    ScreenStatus.NOT_CONVERGED: (
+        "did not converge at {n_deaths} deaths; look for outliers, or transform it"
+    ),
 }
 
 
@@ -49,6 +53,7 @@ class UnivariateScreen:
         log_likelihood_null: Of the model without the column (the same for all).
         log_likelihood: At the coefficient.
         score_test: Chi-square with one degree of freedom.
+        reasons: By number of a column without an estimate, why, as the end of a sentence.
         n: Patients; n_events: deaths.
     """
 
@@ -60,6 +65,7 @@ class UnivariateScreen:
     log_likelihood_null: FloatArray
     log_likelihood: FloatArray
     score_test: FloatArray
+    reasons: Mapping[int, str]
     n: int
     n_events: int
 
@@ -90,10 +96,7 @@ class UnivariateScreen:
 
     def problems(self, columns: Sequence[str]) -> tuple[str, ...]:
         """A sentence for each column without an estimate, by the columns' names."""
-        return tuple(
-            f"column '{columns[j]}' {_REASONS[ScreenStatus(str(self.status[j]))]}"
-            for j in np.flatnonzero(~self.is_fitted).tolist()
-        )
+        return tuple(f"column '{columns[j]}' {reason}" for j, reason in self.reasons.items())
 
 
 def univariate_screen(
@@ -139,18 +142,30 @@ def univariate_screen(
     )
     coefficient, std_error = answer[:, 1].copy(), answer[:, 2].copy()
     wald = coefficient / std_error
+    status = _STATUS[answer[:, 0].astype(np.int64)]
     return UnivariateScreen(
         coefficient=coefficient,
         standard_error=std_error,
         z=wald,
         p_value=2.0 * ndtr(-np.abs(wald)),
-        status=_STATUS[answer[:, 0].astype(np.int64)],
+        status=status,
         log_likelihood_null=answer[:, 3].copy(),
         log_likelihood=answer[:, 4].copy(),
         score_test=answer[:, 5].copy(),
+        reasons=_reasons(table, status, target.n_events),
         n=target.n,
         n_events=target.n_events,
     )
+
+
+def _reasons(x: FloatArray, status: NDArray[np.str_], n_deaths: int) -> dict[int, str]:
+    """Why columns of (n, p) have no estimate, by their numbers."""
+    return {
+        j: _REASONS[ScreenStatus(str(status[j]))].format(
+            n_bad=int(np.sum(~np.isfinite(x[:, j]))), n_deaths=n_deaths
+        )
+        for j in np.flatnonzero(status != ScreenStatus.FITTED.value).tolist()
+    }
 
 
 def _sorted_deaths(

@@ -1,7 +1,4 @@
-"""What may be left out before a penalised fit: correlated features.
-
-The univariate Cox screen lives in `screening` and is offered here too.
-"""
+"""What may be left out before a penalised fit: correlated features."""
 
 from typing import Literal
 
@@ -9,16 +6,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from components.errors import FitFailed
-from components.survival.screening import UnivariateScreen, univariate_screen
 from components.survival.target import BoolArray, FloatArray, IntArray
-
-__all__ = [
-    "CorrelationRule",
-    "UnivariateScreen",
-    "correlation",
-    "correlation_filter",
-    "univariate_screen",
-]
 
 CorrelationRule = Literal["exact", "inexact", "first_come"]
 

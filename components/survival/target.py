@@ -77,7 +77,8 @@ def _without_rounding(time_days: FloatArray) -> FloatArray:
     """The times, each run of neighbors within rounding set to its first (R: `aeqSurv`)."""
     levels = np.unique(time_days)
     apart = np.diff(levels)
-    tied = (apart <= _ROUNDING) | (apart <= _ROUNDING * levels.mean())
+    # The mean of nothing is a warning.
+    tied = (apart <= _ROUNDING) | (apart <= _ROUNDING * levels.mean()) if apart.size else apart > 0
     if not tied.any():
         return time_days
     firsts = levels[np.concatenate([[True], ~tied])]

@@ -139,10 +139,11 @@ def test_a_column_without_an_estimate_says_why(sample):
     sentences = screen.problems(names)
     assert len(sentences) == 6
     assert sentences[0] == (
-        "column 'ones' is constant among the patients at risk when deaths occur"
+        "column 'ones' is constant among the patients at risk when the 69 deaths occur; "
+        "leave it out"
     )
-    assert "column 'never' separates" in sentences[1]
-    assert "column 'missing' holds values" in sentences[2]
+    assert "column 'never' separates the 69 deaths" in sentences[1]
+    assert "column 'missing' holds 1 values that are missing or infinite" in sentences[2]
 
 
 @given(SEEDS, st.integers(4, 12))
