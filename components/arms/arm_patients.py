@@ -1,7 +1,7 @@
 """An arm's models beside the patients of each split whom all of them can score."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import pandas as pd
@@ -21,12 +21,21 @@ class ArmPatients:
 
     fitted: FittedModels
     tables: dict[Split, pd.DataFrame]
+    _known: dict[tuple[ModelKind, Split], pd.Series] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, fitted: FittedModels, test: pd.DataFrame) -> Self:
         """The models with their training patients and those of `test` whom all can score."""
         train, scorable = fitted.prepared.train, fitted.scorable(test)
         return cls(fitted, {Split.TRAIN: train, Split.TEST: scorable.table})
+
+    def linear_predictor(self, kind: ModelKind, split: Split) -> pd.Series:
+        """A model's linear predictor of the patients of a split, by pseudonym; computed once."""
+        if (kind, split) not in self._known:
+            table = self.tables[split]
+            lp = self.fitted.linear_predictor(kind, table)
+            self._known[kind, split] = pd.Series(lp, index=table.index)
+        return self._known[kind, split]
 
     @property
     def arm(self) -> TreatmentArm:
@@ -76,7 +85,7 @@ def scored(
         split=split,
         model=patients.fitted.models[kind],
         target=target,
-        linear_predictor=patients.fitted.linear_predictor(kind, table),
+        linear_predictor=patients.linear_predictor(kind, split).to_numpy(),
         horizons_days=horizons,
         not_estimable=refused,
         not_predictable={**in_training, **refused},

@@ -226,8 +226,8 @@ def _differences(
     mine, theirs = patients.tables[split], baseline.tables[split]
     both = mine.loc[mine.index.isin(theirs.index)]
     target = survival_target(both)
-    a = patients.fitted.linear_predictor(kind, both)
-    b = baseline.fitted.linear_predictor(own, theirs.loc[both.index])
+    a = patients.linear_predictor(kind, split).loc[both.index].to_numpy()
+    b = baseline.linear_predictor(own, split).loc[both.index].to_numpy()
     section = protocol.evaluation
     level, tau_days = section.confidence_level, uno_tau_days(target, section)
     refused = not_estimable_horizons(target, protocol.study.horizons_days, section)

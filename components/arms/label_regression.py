@@ -144,7 +144,7 @@ def _fit(train: LabelledPart, label: LabelSection) -> _Fitted:
     for x in train.columns:
         center, scale = x[known.rows].mean(axis=0), x[known.rows].std(axis=0)
         scale = np.where(scale > 0, scale, 1.0)
-        model = LogisticRegression(C=_PENALTY_INVERSE, tol=1e-8, max_iter=1000)
+        model = LogisticRegression(C=_PENALTY_INVERSE, solver="newton-cholesky", tol=1e-10)
         z = (x[known.rows] - center) / scale
         model.fit(z, known.labels, sample_weight=known.weights)
         raw = model.coef_[0] / scale

@@ -99,7 +99,7 @@ def _scores(
 
 
 def _risk(patients: ArmPatients, kind: ModelKind, split: Split, days: int) -> FloatArray:
-    lp = patients.fitted.linear_predictor(kind, patients.tables[split])
+    lp = patients.linear_predictor(kind, split).to_numpy()
     return np.asarray(1.0 - patients.fitted.models[kind].survival_at(lp, [days])[:, 0])
 
 
