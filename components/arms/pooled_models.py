@@ -24,6 +24,8 @@ from components.survival.design import Predictor
 from components.survival.discrimination import auc_ipcw, harrell_c, uno_c
 from components.survival.target import FloatArray, SurvivalTarget
 
+# Only the order of the arms counts; the penalty keeps it finite where an arm separates the deaths.
+_FINITE = 1e-6
 _Name = Literal["arm_only", "clinical", "dlradiomics", "combined"]
 # The score of each figure, by its name: a figure at a horizon has the risk at that horizon.
 _Scores = dict[str, FloatArray]
@@ -80,7 +82,8 @@ def _arm_only(train: pd.DataFrame, table: pd.DataFrame, arms: Sequence[ArmPatien
     """The linear predictor (n,) of a Cox model that knows the arm and nothing else."""
     levels = tuple(one.arm.value for one in arms)
     arm = Predictor(name="arm", label="Arm", kind="categorical", levels=levels)
-    return fit_cox_model(train, [arm], survival_target(train)).linear_predictor(table)
+    model = fit_cox_model(train, [arm], survival_target(train), ridge=_FINITE)
+    return model.linear_predictor(table)
 
 
 def _scores(

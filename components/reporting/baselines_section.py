@@ -57,15 +57,13 @@ def _first(arm: ArmBaselines, models: ArmModels) -> str | None:
     )
     if gain is None or gain.estimate.value is None:
         return None
+    tested = p_text(gain.p_value)
+    equals = "" if tested.startswith("<") else "= "
     return (
         f"{arm.arm.label}, test patients: Harrell's C of the {MODEL_PHRASES[kind]} model is that "
-        f"of {BASELINE_PHRASES[stage.kind]} plus {estimate_text(gain.estimate)}, "
-        f"p {_equals(p_text(gain.p_value))}."
+        f"of {BASELINE_PHRASES[stage.kind]} plus {estimate_text(gain.estimate)}"
+        f"{f', p {equals}{tested}' if tested else ''}."
     )
-
-
-def _equals(p_value: str) -> str:
-    return p_value if p_value.startswith("<") else f"= {p_value}"
 
 
 def _pooled_blocks(baselines: Baselines, arms: Sequence[ArmModels]) -> list[Block]:
