@@ -120,7 +120,8 @@ class _Smoother:
         scale = log_log_risk(predicted_survival)
         if at is None:
             first, last = np.quantile(1.0 - predicted_survival, _DRAWN).tolist()
-            at = np.linspace(first, last, _GRID_POINTS)
+            # The risk of a survival below some 1e-16 is rounded to 1, whose log-log is infinite.
+            at = np.minimum(np.linspace(first, last, _GRID_POINTS), np.nextafter(1.0, 0.0))
         if knots is None:
             knots = _default_knots(scale)
         columns = _columns(scale, knots)

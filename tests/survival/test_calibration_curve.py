@@ -35,6 +35,13 @@ def test_true_predictions_lie_on_the_diagonal():
     assert own.e50.value < own.e90.value < 0.04
 
 
+def test_a_risk_that_rounds_to_one_is_drawn():
+    target, survival = cohort(200, 3)
+    survival[:30] = 1e-30
+    curve = calibration_curve(target, survival, horizon_days=HORIZON)
+    assert np.isfinite([*curve.observed, *curve.predicted]).all()
+
+
 def test_a_shift_of_the_risk_is_found():
     """The hazard is predicted twice too high: the distances are those of the true risks."""
     target, survival = cohort(4000, 2)
