@@ -203,7 +203,7 @@ def choose_ridge(
     units = pd.factorize(table.index)[0]
     fold_of = draw_folds(target.event.astype(np.int64), n_folds=n_folds, rng=rng, units=units)
     columns = column_names(predictors)
-    deviance = [_deviance(x, target, fold_of, ridge=ridge, columns=columns) for ridge in penalties]
+    deviance = _deviances(x, target, fold_of, penalties=penalties, columns=columns)
     usable = [
         (value, ridge)
         for value, ridge in zip(deviance, penalties, strict=True)
@@ -218,24 +218,28 @@ def choose_ridge(
     return RidgeChoice(penalty=min(usable)[1], penalties=tuple(penalties), deviance=tuple(deviance))
 
 
-def _deviance(
+def _deviances(
     x: FloatArray,
     target: SurvivalTarget,
     fold_of: IntArray,
     *,
-    ridge: float,
+    penalties: Sequence[float],
     columns: tuple[str, ...],
-) -> float | None:
-    total = 0.0
+) -> list[float | None]:
+    """The cross-validated deviance at each penalty, None where some fold's estimate is missing."""
+    total = np.zeros(len(penalties))
     # The scale of all patients: a column that is constant in a fold is then still penalised.
-    scale = x.std(axis=0)
+    scale, centred = x.std(axis=0), x - x.mean(axis=0)
     for fold in np.unique(fold_of):
         kept = fold_of != fold
         part = target.subset(kept)
-        try:
-            fit = fit_cox(x[kept], part, ridge=ridge, scale=scale, columns=columns)
-        except FitFailed:
-            return None
-        lp = (x - x.mean(axis=0)) @ fit.coefficients
-        total += float(log_likelihood(lp, target)[0] - log_likelihood(lp[kept], part)[0])
-    return -2.0 * total
+        lp = np.zeros((target.n, len(penalties)))
+        for at in np.flatnonzero(np.isfinite(total)):
+            try:
+                fit = fit_cox(x[kept], part, ridge=penalties[int(at)], scale=scale, columns=columns)
+            except FitFailed:
+                total[at] = np.nan
+                continue
+            lp[:, at] = centred @ fit.coefficients
+        total += log_likelihood(lp, target) - log_likelihood(lp[kept], part)
+    return [None if np.isnan(value) else -2.0 * float(value) for value in total]
