@@ -64,15 +64,16 @@ class ScoredPatients:
                 self.survival(days),
                 horizon_days=days,
                 n_resamples=_CURVE_RESAMPLES,
-                rng=self._rng(f"calibration at {days} days"),
+                rng=self._rng(days),
                 level=self.level,
             )
             for days in self.horizons_days
             if days not in self.not_predictable and not self.is_constant
         }
 
-    def _rng(self, purpose: str) -> np.random.Generator:
-        step = f"{purpose} of {self.arm.value} {self.kind.value} {self.split.value}"
+    def _rng(self, days: int) -> np.random.Generator:
+        # Without the model's kind: models are compared on the same resamples.
+        step = f"calibration at {days} days of {self.arm.value} {self.split.value}"
         return np.random.default_rng(step_seed(self.seed, step))
 
     def refused(self, reason: str, method: str, horizon_days: float | None = None) -> Estimate:
