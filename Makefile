@@ -41,8 +41,8 @@ ui: setup  ## the MLflow UI on the embedded store
 bench: setup  ## speed against R and what users would pick instead, leakage, the demo's truth
 	@$(BIN)/python -m benchmarks
 
-reference: setup  ## R's numbers made again and held against (R with survival, glmnet, rms, jsonlite)
-	@command -v Rscript > /dev/null || { echo "expected Rscript; Debian: apt-get install r-base-core r-cran-survival r-cran-glmnet r-cran-rms r-cran-jsonlite"; exit 2; }
+reference: setup  ## R's numbers made again and held against (needs R)
+	@command -v Rscript > /dev/null || { echo "expected Rscript; Debian: apt-get install r-base-core r-cran-survival r-cran-glmnet r-cran-rms r-cran-proc r-cran-riskregression r-cran-jsonlite"; exit 2; }
 	@out=$$(mktemp -d); cp -r tests/reference/inputs $$out/; \
 	  Rscript tests/reference/r/all.R tests/reference $$out && \
 	  $(BIN)/python -m pytest tests/reference --reference $$out && \
