@@ -100,7 +100,8 @@ class StudyRun:
     def adaptations(self) -> tuple[Adaptation, ...]:
         """Everything so far in which the run departs from its protocol."""
         said = [self.data.adaptation] if self.data.adaptation else []
-        for name in ("tables", "cohort", "signature", "subgroups", "baselines", "nomograms"):
+        steps = ("tables", "cohort", "signature", "nested", "subgroups", "baselines", "nomograms")
+        for name in steps:
             entries = self.results.get(name, {}).get("adaptations", [])
             said += [Adaptation.model_validate(entry) for entry in entries]
         search = self.results.get("search", {}).get("search", {})

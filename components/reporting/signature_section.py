@@ -1,14 +1,24 @@
 """The signature: what the penalty left of the deep features, and how well it orders patients."""
 
+import numpy as np
+
 from components.reporting.blocks import Block, Prose, Rows, Section, picture
 from components.reporting.content import ReportContent
 from components.reporting.deviation_notes import notes_beside
 from components.reporting.html_table import Table, table
-from components.reporting.signature_figures import draw_coefficients, draw_penalty_path
+from components.reporting.signature_figures import (
+    draw_coefficients,
+    draw_penalty_path,
+    draw_stability,
+    draw_trajectories,
+)
 from components.reporting.summary_section import NULL_SIGNATURE
-from components.reporting.wording import estimate_text
+from components.reporting.wording import ABSENT, count_text, estimate_text
 from components.signature.report import SignatureReport
+from components.signature.stability import SelectionStability
 from components.study.vocabulary import DataOrigin, TreatmentArm
+
+_MOST_ROWS = 30
 
 
 def signature_section(report: SignatureReport, content: ReportContent) -> Section:
@@ -26,6 +36,8 @@ def signature_section(report: SignatureReport, content: ReportContent) -> Sectio
     blocks += [Rows(_features_table(report)), *notes_beside(content, "signature")]
     blocks.append(Rows(_discrimination_table(report)))
     blocks += _pictures(report, content.origin)
+    if report.stability is not None:
+        blocks += _stability_blocks(report, report.stability, content.origin)
     return Section("signature", "Signature", tuple(blocks))
 
 
@@ -65,11 +77,22 @@ def _pictures(report: SignatureReport, origin: DataOrigin) -> list[Block]:
         blocks.append(
             picture(
                 draw_penalty_path(report, origin=origin),
-                caption="Cross-validated deviance with its standard error along the penalties; "
-                "dashed: the penalty taken.",
+                caption="Cross-validated deviance with its standard error along the penalties. "
+                "Dashed: the penalty of least deviance; dotted: the strongest one within a "
+                "standard error of it.",
                 alt="Deviance against penalty; the number of features taken stands in the table",
             )
         )
+        if report.path.trajectories:
+            blocks.append(
+                picture(
+                    draw_trajectories(report, origin=origin),
+                    caption="Coefficients along the penalties of the features that enter before "
+                    "the least deviance (at most 40, those that grow largest); in color those "
+                    "of the signature.",
+                    alt="Coefficients against penalty; those taken stand in the next picture",
+                )
+            )
     if report.coefficients:
         blocks.append(
             picture(
@@ -79,3 +102,50 @@ def _pictures(report: SignatureReport, origin: DataOrigin) -> list[Block]:
             )
         )
     return blocks
+
+
+def _stability_blocks(
+    report: SignatureReport, stability: SelectionStability, origin: DataOrigin
+) -> list[Block]:
+    blocks: list[Block] = [Rows(_stability_table(report, stability))]
+    if stability.n_selected:
+        blocks.append(
+            picture(
+                draw_stability(report, origin=origin),
+                caption="How often a feature is selected when the patients are drawn again within "
+                "their arm and the whole path is gone anew; in color those of the signature.",
+                alt="Bars of the share of resamples by feature; the signature's stand in the table",
+            )
+        )
+    return blocks
+
+
+def _stability_table(report: SignatureReport, stability: SelectionStability) -> Table:
+    ordered = sorted(report.coefficients, key=lambda one: (-abs(one.coefficient), one.feature))
+    rows = [
+        (f"feature {one.feature}", f"{one.coefficient:+.4f}", _share(stability, one.feature))
+        for one in ordered[:_MOST_ROWS]
+    ]
+    least, middle, most = np.percentile(stability.sizes or (0,), (25, 50, 75))
+    notes = [
+        f"Of {stability.n_resamples} resamples {stability.n_null} select nothing; half of them "
+        f"select {least:.0f} to {most:.0f} features (median {middle:.0f}).",
+        *(
+            f"{count_text(count, 'resample')} without a signature: {why}."
+            for why, count in stability.failures.items()
+        ),
+    ]
+    hidden = len(ordered) - len(rows)
+    if hidden:
+        notes.append(f"{count_text(hidden, 'feature')} of smaller coefficients not shown.")
+    return table(
+        "Selection over bootstrap resamples",
+        ("Feature of the signature", "Coefficient a SD", "Selected in"),
+        rows,
+        notes=notes,
+    )
+
+
+def _share(stability: SelectionStability, feature: int) -> str:
+    share = stability.share(feature)
+    return ABSENT if share is None else f"{share:.0%}"

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from components.signature.cross_fit import CrossFit, decide_null
 from components.signature.signature import PenaltyPath, Signature
+from components.signature.stability import SelectionStability
 from components.study.results import Estimate, Record
 from components.survival.discrimination import harrell_c
 from components.survival.target import FloatArray, SurvivalTarget
@@ -44,6 +45,7 @@ class SignatureReport(Record):
     n_features_in: int
     n_after_correlation: int
     n_after_screen: int
+    stability: SelectionStability | None = None
 
 
 def report_signature(
@@ -54,6 +56,7 @@ def report_signature(
     *,
     deployed_unseen: FloatArray,
     level: float = 0.95,
+    stability: SelectionStability | None = None,
 ) -> SignatureReport:
     """The report of a deployed signature and its cross-fit.
 
@@ -64,6 +67,7 @@ def report_signature(
         arms: (n,) each patient's arm.
         deployed_unseen: The deployed signature's scores of patients it has not seen (the test set).
         level: Confidence level.
+        stability: How often each feature is selected over resamples, where that was asked for.
     """
     is_null = decide_null(deployed, crossfit)
     ratio = None if is_null else _sd_ratio(crossfit.scores, deployed_unseen)
@@ -91,6 +95,7 @@ def report_signature(
         n_features_in=deployed.n_features_in,
         n_after_correlation=deployed.n_after_correlation,
         n_after_screen=deployed.n_after_screen,
+        stability=stability,
     )
 
 

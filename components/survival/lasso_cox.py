@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from components.errors import FitFailed
 from components.survival.concordance import concordance_within
 from components.survival.folds import draw_folds, fold_strata
-from components.survival.lasso_path import LassoPath, LassoProblem, lambda_sequence, lasso_path
+from components.survival.lasso_path import (
+    LassoPath,
+    LassoProblem,
+    lambda_sequence,
+    lasso_path,
+    one_thread,
+)
 from components.survival.partial_likelihood import log_likelihood
 from components.survival.screening import univariate_screen
 from components.survival.target import BoolArray, FloatArray, IntArray, SurvivalTarget
@@ -122,8 +128,9 @@ def lasso_cox(
     Raises:
         FitFailed: There are fewer deaths than folds, or the path did not converge.
     """
-    if target.n_events < n_folds:
-        msg = f"expected at least {n_folds} deaths for {n_folds} folds, came {target.n_events}"
+    died = np.flatnonzero(target.event) if units is None else np.unique(units[target.event])
+    if died.size < n_folds:
+        msg = f"expected at least {n_folds} deaths for {n_folds} folds, came {died.size}"
         raise FitFailed(msg)
     labels = np.full(target.n, "all") if strata is None else strata
     problem = LassoProblem(x, target, np.unique(labels, return_inverse=True)[1], l1_ratio)
@@ -180,7 +187,7 @@ def cross_validate(
     Args:
         problem: Of all n patients.
         lambdas: (m,) penalties.
-        folds: (n_repeats, n) fold numbers of each draw; every fold holds a death.
+        folds: (n_repeats, n) fold numbers of each draw.
         settings: How a fold is fitted and judged.
         map: Runs the folds' fits.
     """
@@ -216,13 +223,15 @@ def fold_figure(task: FoldTask) -> FloatArray:
     """
     everyone = task.problem
     out = ~task.kept
-    lp = everyone.x @ _fold_coefficients(task)
+    with one_thread():
+        lp = everyone.x @ _fold_coefficients(task)
     target, strata = everyone.target, everyone.strata
     if task.settings.measure == "concordance":
         groups, part = strata[out], target.subset(out)
         found = [concordance_within(part, column, groups) for column in lp[out].T]
         return np.array([np.nan if c is None else c for c in found])
-    deaths = np.sum(target.event[out])
+    # A fold without a death weighs nothing.
+    deaths = max(1, int(np.sum(target.event[out])))
     if task.settings.measure == "ungrouped_deviance":
         return deviance(lp[out], target.subset(out), strata[out]) / deaths
     others = deviance(lp[task.kept], target.subset(task.kept), strata[task.kept])

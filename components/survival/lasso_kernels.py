@@ -199,9 +199,19 @@ def _newton_step(active: ActiveSet, gradient: FloatArray) -> FloatArray:
         for c in range(a + 1, k):
             d[c] -= d[a] * u[a, c]
     for a in range(k - 1, -1, -1):
-        for c in range(a + 1, k):
-            d[a] -= u[a, c] * d[c]
-        d[a] /= u[a, a]
+        # Four sums side by side: one alone would wait for each addition.
+        s0 = s1 = s2 = s3 = 0.0
+        c = a + 1
+        while c + 3 < k:
+            s0 += u[a, c] * d[c]
+            s1 += u[a, c + 1] * d[c + 1]
+            s2 += u[a, c + 2] * d[c + 2]
+            s3 += u[a, c + 3] * d[c + 3]
+            c += 4
+        while c < k:
+            s0 += u[a, c] * d[c]
+            c += 1
+        d[a] = (d[a] - (s0 + s1) - (s2 + s3)) / u[a, a]
     return d
 
 

@@ -15,7 +15,7 @@ from components.networks.feature_table import read_features
 from components.signature.nested import NestedMap, nested_signature
 from components.signature.nested_records import NestedSignature
 from components.study.protocol import Protocol, SignatureSection
-from components.study.results import ArtifactRef
+from components.study.results import Adaptation, ArtifactRef
 from flows.steps import Result, step_task
 from flows.tasks.cohort import read_cohort
 from flows.terminal import current_display
@@ -80,7 +80,16 @@ def judge_features(
             )
         honest = next(iter(nested.paths.values())).honest.estimate
         progress.note = f"honest C {honest.text()}"
-    return {"nested": nested.to_json()}
+    merged = [
+        Adaptation(
+            step="nested",
+            asked=f"{section.folds} outer folds by arm and death",
+            done=f"strata {'; '.join(nested.merged_strata)} merged",
+            why=f"each has fewer than {section.folds} patients",
+        )
+        for _ in nested.merged_strata[:1]
+    ]
+    return {"nested": nested.to_json(), "adaptations": [said.model_dump() for said in merged]}
 
 
 def read_nested(results: Mapping[str, Result]) -> NestedSignature | None:

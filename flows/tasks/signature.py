@@ -1,20 +1,23 @@
 """Step `signature`: cross-fitted scores of training patients, deployed scores of test patients."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from components.cohort.endpoint import survival_target
 from components.networks.feature_table import read_features
 from components.signature.cross_fit import cross_fit, in_sample
 from components.signature.report import report_signature
 from components.signature.signature import Signature, fit_signature
+from components.signature.stability import SelectionStability, selection_stability
 from components.study.protocol import Protocol
 from components.study.randomness import step_seed
 from components.study.results import Adaptation, ArtifactRef
 from components.study.vocabulary import SignatureState, Split
-from components.survival.target import FloatArray
+from components.survival.target import FloatArray, SurvivalTarget
 from flows.steps import Result, step_task
 from flows.tasks.cohort import read_cohort
 from flows.terminal import current_display
@@ -82,6 +85,7 @@ def fit_scores(
             arms,
             deployed_unseen=unseen,
             level=protocol.evaluation.confidence_level,
+            stability=_stability(everyone[: len(train)], target, arms, protocol, progress.update),
         )
         scores = pd.DataFrame(
             {
@@ -117,6 +121,27 @@ def _features(result: Result) -> FloatArray:
     return features.astype(np.float64)
 
 
+def _stability(
+    features: FloatArray,
+    target: SurvivalTarget,
+    arms: NDArray[np.str_],
+    protocol: Protocol,
+    on_progress: Callable[[int, int, str], object],
+) -> SelectionStability | None:
+    """How often each feature is selected over resamples, where the protocol asks for it."""
+    if protocol.signature.stability_resamples is None:
+        return None
+    return selection_stability(
+        features,
+        target,
+        arms,
+        section=protocol.signature,
+        n_resamples=protocol.signature.stability_resamples,
+        seed=protocol.study.seed,
+        on_progress=lambda done, total: on_progress(done, total, "resamples"),
+    )
+
+
 def _adaptations(deployed: Signature, *, is_null: bool, n_folds: int) -> list[Adaptation]:
     said = []
     if is_null:
@@ -134,7 +159,7 @@ def _adaptations(deployed: Signature, *, is_null: bool, n_folds: int) -> list[Ad
                 step="signature",
                 asked=f"{n_folds} folds of the penalty's cross-validation, stratified by arm and "
                 "death",
-                done=f"strata {', '.join(deployed.merged_strata)} merged",
+                done=f"strata {'; '.join(deployed.merged_strata)} merged",
                 why=f"each has fewer than {n_folds} patients",
             )
         )

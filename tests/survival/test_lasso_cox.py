@@ -177,3 +177,15 @@ def test_the_standard_error_and_the_rules_are_those_of_the_definition(features):
     assert one_se <= best
     assert mean[one_se] <= mean[best] + std_error[best]
     assert (mean[:one_se] > mean[best] + std_error[best]).all()
+
+
+def test_a_fold_without_a_death_weighs_nothing(features):
+    x, arm, target = features
+    problem = LassoProblem(x, target, arm, 1.0)
+    lambdas = lambda_sequence(problem, n_lambdas=4, lambda_min_ratio=0.3)
+    fold_of = np.arange(90) % 4
+    fold_of[np.flatnonzero(~target.event)[:5]] = 9
+    mean, _ = cross_validate(problem, lambdas, folds=fold_of[None])
+    deaths = [target.event[fold_of == k].sum() for k in range(4)]
+    each = [fold_figure(FoldTask(problem, fold_of != k, lambdas, FoldSettings())) for k in range(4)]
+    np.testing.assert_allclose(mean, np.average(each, axis=0, weights=deaths), rtol=1e-12)
