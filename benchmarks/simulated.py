@@ -12,7 +12,7 @@ from components.study.vocabulary import TreatmentArm
 from components.survival.target import FloatArray
 
 PROTOCOL = Path(__file__).parents[1] / "flows" / "protocols" / "sound.yaml"
-MEDIAN_DAYS = {TreatmentArm.HEPATECTOMY: 1300.0, TreatmentArm.TACE: 500.0}
+MEDIAN_DAYS = {TreatmentArm.HEPATECTOMY: 1300.0, TreatmentArm.TACE: 350.0}
 FOLLOWED_DAYS = (300.0, 2600.0)
 PREDICTORS = ("cirrhosis", "tumor_diameter_cm")
 
@@ -40,7 +40,7 @@ def simulate(
     """Patients of the arms, their clinical table and their features (n, width).
 
     Exponential survival with the arm's own median, follow-up uniform within `FOLLOWED_DAYS`; some
-    40% of the hepatectomy patients and a fifth of the TACE patients are censored.
+    half of the hepatectomy patients and an eighth of the TACE patients are censored.
     """
     parts = [_arm(arm, n, truth, rng) for arm, n in sizes.items()]
     table = pd.concat([part.table for part in parts])
