@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from components.arms.optimism_estimates import Resampled, as_array, corrected_figure
+from components.arms.optimism_estimates import Resampled, Sample, as_array, corrected_figure
 from components.arms.optimism_figures import Figures, Judged, figures_of
 from components.arms.optimism_records import CorrectedFigure, Optimism
 from components.arms.whole_path import (
@@ -143,10 +143,7 @@ def _corrected(
                 key,
                 value,
                 resampled,
-                n=model.n,
-                n_events=model.n_events,
-                level=level,
-                horizon_days=judged[arm].horizon_of[estimator],
+                Sample(model.n, model.n_events, level, judged[arm].horizon_of[estimator]),
             )
         )
     return tuple(figures)

@@ -25,16 +25,46 @@ class Resampled:
     original: FloatArray
     left_out: FloatArray
 
+    @property
+    def misses(self) -> FloatArray:
+        """By how much the resample's own figure misses that in all patients, where both exist."""
+        differences = self.resample - self.original
+        return differences[np.isfinite(differences)]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Whom a figure is of: patients and deaths of the arm, confidence level, horizon or tau."""
+
+    n: int
+    n_events: int
+    level: float
+    horizon_days: float | None
+
+    def estimate(
+        self,
+        value: float | None,
+        method: str,
+        *,
+        why: str,
+        limits: tuple[float | None, float | None] = (None, None),
+    ) -> Estimate:
+        """The figure, or the record of why there is none."""
+        return Estimate(
+            value=value,
+            lower=None if value is None else limits[0],
+            upper=None if value is None else limits[1],
+            level=self.level,
+            n=self.n,
+            n_events=self.n_events,
+            method=method,
+            horizon_days=self.horizon_days,
+            note=why if value is None else None,
+        )
+
 
 def corrected_figure(
-    key: Key,
-    apparent: float | None,
-    resampled: Resampled,
-    *,
-    n: int,
-    n_events: int,
-    level: float,
-    horizon_days: float | None,
+    key: Key, apparent: float | None, resampled: Resampled, sample: Sample
 ) -> CorrectedFigure:
     """The figure of one model, corrected; not estimable where half of the resamples lack it.
 
@@ -48,53 +78,34 @@ def corrected_figure(
         key: Arm, model, estimator.
         apparent: Of the run's own model in the patients that it was fitted on.
         resampled: The same figure of the resamples' models.
-        n: Patients of the arm.
-        n_events: Deaths among them.
-        level: Confidence level.
-        horizon_days: The figure's horizon or tau.
+        sample: Whom it is of.
     """
     arm, kind, estimator = key
-    paired = np.isfinite(resampled.resample) & np.isfinite(resampled.original)
-    n_resamples, n_asked = int(paired.sum()), paired.size
-    misses = (resampled.resample - resampled.original)[paired]
+    misses, n_asked = resampled.misses, resampled.resample.size
+    is_enough = misses.size > max(1, _LEAST_SHARE * n_asked)
+    optimism = float(misses.mean()) if is_enough else None
+    corrected = plus = None
+    if optimism is not None and apparent is not None:
+        corrected, plus = apparent - optimism, plus_632(apparent, resampled.left_out)
+    why = (
+        "the model has no such figure in its own patients"
+        if apparent is None
+        else f"{misses.size} of {n_asked} resamples gave this figure, more than half are needed"
+    )
 
-    def estimate(value: float | None, method: str, why: str, spread: FloatArray) -> Estimate:
-        if value is None:
-            return Estimate.not_estimable(
-                why, n=n, n_events=n_events, method=method, horizon_days=horizon_days
-            )
-        lower, upper = _interval(value, spread, level=level, bounds=_BOUNDS[estimator[:2]])
-        return Estimate(
-            value=value,
-            lower=lower,
-            upper=upper,
-            level=level,
-            n=n,
-            n_events=n_events,
-            method=method,
-            horizon_days=horizon_days,
-        )
+    def bounded(value: float | None, method: str) -> Estimate:
+        limits = _interval(value, misses, level=sample.level, bounds=_BOUNDS[estimator[:2]])
+        return sample.estimate(value, f"{method}, {_BASIC}", why=why, limits=limits)
 
-    none = np.empty(0)
-    enough = n_resamples > max(1, _LEAST_SHARE * n_asked)
-    why = f"{n_resamples} of {n_asked} resamples gave this figure, more than half are needed"
-    if apparent is None:
-        why = "the model has no such figure in its own patients"
-    optimism = float(np.mean(misses)) if enough else None
-    corrected = None if optimism is None or apparent is None else apparent - optimism
-    plus = None
-    if estimator.startswith("c_"):
-        value = None if apparent is None or not enough else plus_632(apparent, resampled.left_out)
-        plus = estimate(value, f".632+ bootstrap, {_BASIC}", why, misses)
     return CorrectedFigure(
         arm=arm,
         kind=kind,
         estimator=estimator,
-        apparent=estimate(apparent, "in the patients fitted on", why, none),
-        optimism=estimate(optimism, f"mean over {n_resamples} resamples", why, none),
-        corrected=estimate(corrected, f"optimism-corrected bootstrap, {_BASIC}", why, misses),
-        plus_632=plus,
-        n_resamples=n_resamples,
+        apparent=sample.estimate(apparent, "in the patients fitted on", why=why),
+        optimism=sample.estimate(optimism, f"mean over {misses.size} resamples", why=why),
+        corrected=bounded(corrected, "optimism-corrected bootstrap"),
+        plus_632=bounded(plus, ".632+ bootstrap") if estimator.startswith("c_") else None,
+        n_resamples=int(misses.size),
     )
 
 
@@ -120,10 +131,10 @@ def plus_632(apparent: float, left_out: FloatArray) -> float | None:
 
 
 def _interval(
-    value: float, misses: FloatArray, *, level: float, bounds: tuple[float, float]
+    value: float | None, misses: FloatArray, *, level: float, bounds: tuple[float, float]
 ) -> tuple[float | None, float | None]:
     """A value minus the percentiles of the misses about their mean; none of fewer than two."""
-    if misses.size < 2:
+    if value is None or misses.size < 2:
         return None, None
     tails = np.quantile(misses - misses.mean(), [(1 + level) / 2, (1 - level) / 2])
     lower, upper = np.clip(value - tails, *bounds)
