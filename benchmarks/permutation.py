@@ -167,7 +167,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     arguments, _ = parser.parse_known_args()
     found = measure(arguments.permutations, workers=arguments.workers)
-    show(found, Console())
+    show(found, Console(width=110))
     return 0 if all(is_within(values) for values in found.values()) else 1
 
 
