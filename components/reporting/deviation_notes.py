@@ -107,7 +107,10 @@ _DEPARTURES = (
     ),
     Departure(
         place="signature",
-        applies=lambda protocol: protocol.signature.screen_p_value is not None,
+        applies=lambda protocol: (
+            protocol.signature.screen_p_value is not None
+            and protocol.signature.screen_scope == "once"
+        ),
         option="signature.screen_p_value",
         done="A univariate screen ran before, and so outside, the folds that choose the penalty",
         sound="no screen: the penalty alone selects, inside its folds",

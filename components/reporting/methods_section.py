@@ -93,10 +93,17 @@ def _networks(content: ReportContent) -> tuple[str, ...]:
     )
 
 
+_SCREENS = {
+    "each_fold": "anew in each fold of the penalty's cross-validation",
+    "once": "before the penalty's cross-validation",
+}
+
+
 def _signature(protocol: Protocol) -> tuple[str, ...]:
     section = protocol.signature
     screen = (
-        f"then a univariate Cox screen at p < {section.screen_p_value:g}"
+        f"then a univariate Cox screen at p < {section.screen_p_value:g}, "
+        f"{_SCREENS[section.screen_scope]}"
         if section.screen_p_value is not None
         else "no univariate screen"
     )

@@ -23,7 +23,7 @@ _CONTRACTION = 0.4
 # Of the diagonal: keeps the curvature of collinear features invertible and moves no solution.
 _DAMPING = 1e-9
 _HALVINGS = 40
-# Differences of the objective below this share of it are rounding.
+# Differences of the objective below this are rounding: its terms are about 1 and cancel.
 _ROUNDING = 1e-13
 
 
@@ -138,15 +138,24 @@ def bend(x: FloatArray, order: RiskOrder, at: Curvature) -> FloatArray:
 @numba.njit(cache=True)
 def _renew(order: RiskOrder, at: Point, active: ActiveSet, l2: float) -> None:
     """The Hessian of the active features from the curvature here, and its factor."""
-    at.seen.risk[:] = at.here.risk
-    at.seen.expected[:] = at.here.expected
-    at.seen.steepness[:] = at.here.steepness
-    k = active.size[0]
-    rows = active.rows[:k]
-    hessian = np.dot(rows, bend(rows.T.copy(), order, at.seen)) / at.eta.size
+    for i in range(at.eta.size):
+        at.seen.risk[i], at.seen.expected[i] = at.here.risk[i], at.here.expected[i]
+    for g in range(at.here.steepness.size):
+        at.seen.steepness[g] = at.here.steepness[g]
+    k, n = active.size[0], at.eta.size
+    x = np.empty((n, k))
     for a in range(k):
+        for i in range(n):
+            x[i, a] = active.rows[a, i]
+    hessian = np.dot(active.rows[:k], bend(x, order, at.seen))
+    for a in range(k):
+        for c in range(k):
+            hessian[a, c] /= n
         hessian[a, a] = hessian[a, a] * (1.0 + _DAMPING) + l2
-    active.factor[:k, :k] = np.linalg.cholesky(hessian).T
+    lower = np.linalg.cholesky(hessian)
+    for a in range(k):
+        for c in range(a, k):
+            active.factor[a, c] = lower[c, a]
 
 
 @numba.njit(cache=True)
@@ -263,7 +272,7 @@ def _move(
     whole = share
     change, eta = np.dot(d, active.rows[:k]), at.eta.copy()
     most = at.loss[0] + _penalty(old, d, 0.0, l1, l2)
-    most += _ROUNDING * abs(most)
+    most += _ROUNDING * (1.0 + abs(most))
     for halving in range(_HALVINGS + 1):
         if halving == _HALVINGS:
             share = 0.0

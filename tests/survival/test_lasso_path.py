@@ -204,3 +204,21 @@ def test_what_cannot_be_fitted_is_said():
     x[3, 2] = np.inf
     with pytest.raises(FitFailed, match=r"column 2 \(and 0 more\) is not"):
         lasso_path(LassoProblem(x, problem.target, problem.strata, 1.0), np.array([0.1]))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_collinear_binary_and_duplicated_features_end_in_a_minimum_too(seed):
+    rng = np.random.default_rng(seed)
+    n, p = int(rng.integers(12, 60)), int(rng.integers(2, 90))
+    x = rng.normal(size=(n, 2)) @ rng.normal(size=(2, p)) * 3 + 0.01 * rng.normal(size=(n, p))
+    x[:, : p // 3] = x[:, : p // 3] > 0.5
+    x[:, p // 2] = x[:, 0]
+    days = np.ceil(4 * rng.exponential(np.exp(-x[:, -1].clip(-3, 3))))
+    event = rng.random(n) < 0.7
+    event[0], days[0] = True, days.min()
+    target, strata = SurvivalTarget.of(days, event), rng.integers(0, 2, n)
+    problem = LassoProblem(x, target, strata, float(rng.choice([1.0, 0.5])))
+    lambdas = lambda_sequence(problem, n_lambdas=9, lambda_min_ratio=1e-3)
+    path = lasso_path(problem, lambdas)
+    assert violation(problem, path.coefficients[:, -1], lambdas[-1]) < 1e-5
