@@ -16,6 +16,16 @@ from components.survival.target import SurvivalTarget
 from tests.flows.conftest import armwise
 
 _MAY_SKIP_IN_CI = {"realdata", "gpu", "root"}
+# Their tests start servers and retrainings, share what these leave, and run one after the other.
+_WITH_PLATFORMS = {"faults", "flows", "installed", "platform", "serving"}
+
+
+def pytest_collection_modifyitems(items):
+    """All tests that start platforms are one group, beside which the others run."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in _WITH_PLATFORMS:
+            item.add_marker(pytest.mark.xdist_group("platforms"))
 
 
 def pytest_addoption(parser):

@@ -18,7 +18,8 @@ import scipy.linalg  # noqa: F401  loads the BLAS that compiled kernels call
 from threadpoolctl import ThreadpoolController
 
 from components.errors import FitFailed
-from components.survival.lasso_kernels import Curvature, RiskOrder, breslow, follow_path
+from components.survival.lasso_kernels import breslow, follow_path
+from components.survival.lasso_state import Curvature, RiskOrder
 from components.survival.target import BoolArray, FloatArray, IntArray, SurvivalTarget
 
 # Largest violation of the conditions of a minimum, as a share of the penalty.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sksurv.linear_model import CoxnetSurvivalAnalysis
 
 from components.errors import FitFailed
-from components.survival.lasso_kernels import Curvature, bend, breslow
+from components.survival.lasso_kernels import bend, breslow
 from components.survival.lasso_path import (
     LassoPath,
     LassoProblem,
@@ -17,6 +17,7 @@ from components.survival.lasso_path import (
     lasso_path,
     risk_order,
 )
+from components.survival.lasso_state import Curvature
 from components.survival.target import SurvivalTarget
 
 
