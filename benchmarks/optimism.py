@@ -1,11 +1,11 @@
-"""Whether the corrected C is what new patients give, and how long 200 resamples take.
+"""Whether the corrected C is what new patients give, and how long the resamples take.
 
 In cohort after cohort the whole path is fitted, its apparent C corrected by bootstrap, and both are
 held against the C of the very same models in many new patients: once where features and predictors
 mean something, once where they mean nothing.
 
-Run `python -m benchmarks optimism`. The exit status is 1 where the mean .632+ C lies further than
-0.02 from that in new patients, or the mean corrected C is no nearer to it than the apparent one.
+Run `python -m benchmarks optimism`. The exit status is 1 where the mean corrected or .632+ C lies
+further than 0.02 from that in new patients.
 """
 
 import argparse
@@ -41,7 +41,7 @@ STUDY_SIZES = {TreatmentArm.HEPATECTOMY: 208, TreatmentArm.TACE: 78}
 STUDY_FEATURES = 588
 COHORTS = 40
 RESAMPLES = 40
-TIMED_RESAMPLES = 200
+TIMED_RESAMPLES = 50
 FARTHEST = 0.02
 TRUTHS = {
     "signal": Truth(latent=0.8, clinical=0.3, width=30, informative=4),
@@ -131,10 +131,8 @@ def show(found: list[Found], console: Console) -> bool:
             float(np.mean([getattr(row, name) for row in rows]))
             for name in ("apparent", "corrected", "plus_632", "new")
         ]
-        apparent, corrected, plus, new = means
-        is_near = abs(plus - new) <= FARTHEST and abs(corrected - new) <= max(
-            abs(apparent - new), FARTHEST
-        )
+        _, corrected, plus, new = means
+        is_near = max(abs(corrected - new), abs(plus - new)) <= FARTHEST
         covered = np.mean([row.lower <= row.new <= row.upper for row in rows])
         holds &= is_near
         shown = [f"{mean:.3f}" for mean in means]
@@ -191,7 +189,7 @@ def main() -> int:
     arguments = parser.parse_args()
     console = Console()
     seconds(arguments.resamples, workers=arguments.workers, console=console)
-    holds = show(measure(arguments.cohorts, workers=arguments.workers), console)
+    holds = show(measure(arguments.cohorts, workers=arguments.workers), Console(width=110))
     return 0 if holds else 1
 
 

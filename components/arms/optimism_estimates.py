@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from components.arms.optimism_figures import C_OF_NOTHING, Key
 from components.arms.optimism_records import CorrectedFigure
@@ -12,7 +13,7 @@ from components.survival.target import FloatArray
 
 _BOUNDS = {"c_": (0.0, 1.0), "br": (0.0, 1.0), "ca": (-np.inf, np.inf)}
 _LEAST_SHARE = 0.5
-_BASIC = "basic bootstrap interval of the optimism"
+_SHIFTED = "location-shifted normal interval by the SD over resamples"
 # Efron and Tibshirani's weight of the patients left out where nothing is overfitted.
 _LEFT_OUT = 0.632
 
@@ -30,6 +31,14 @@ class Resampled:
         """By how much the resample's own figure misses that in all patients, where both exist."""
         differences = self.resample - self.original
         return differences[np.isfinite(differences)]
+
+    @property
+    def sd(self) -> float | None:
+        """The larger SD, of the resamples' own figures or of the misses; None of fewer than two."""
+        if self.misses.size < 2:
+            return None
+        own = self.resample[np.isfinite(self.resample)]
+        return float(max(own.std(ddof=1), self.misses.std(ddof=1)))
 
 
 @dataclass(frozen=True)
@@ -68,11 +77,11 @@ def corrected_figure(
 ) -> CorrectedFigure:
     """The figure of one model, corrected; not estimable where half of the resamples lack it.
 
-    By how much a figure in the patients fitted on misses the same model's figure elsewhere is seen
-    in each resample, where the patients stand for elsewhere. The percentiles of this, about their
-    mean, give the interval (the basic bootstrap of Davison and Hinkley 1997, section 5.2). Shifting
-    the percentiles of the resamples' own figures (Noma et al. 2021, doi:10.1002/sim.9148) gives
-    none of a calibration slope, which in its own patients is always 1 without a penalty.
+    The interval is normal and lies about the corrected value (a location-shifted interval, as of
+    Noma et al. 2021, doi:10.1002/sim.9148). Its SD is that of the resamples' own figures or, where
+    larger, that of their differences to the figures in all patients: a calibration slope is always
+    1 in its own patients without a penalty. By simulation it covers C in new patients in 92 to
+    100%, percentiles of the differences in 78 to 95% (`benchmarks/optimism.py`).
 
     Args:
         key: Arm, model, estimator.
@@ -94,8 +103,8 @@ def corrected_figure(
     )
 
     def bounded(value: float | None, method: str) -> Estimate:
-        limits = _interval(value, misses, level=sample.level, bounds=_BOUNDS[estimator[:2]])
-        return sample.estimate(value, f"{method}, {_BASIC}", why=why, limits=limits)
+        limits = _interval(value, resampled.sd, level=sample.level, bounds=_BOUNDS[estimator[:2]])
+        return sample.estimate(value, f"{method}, {_SHIFTED}", why=why, limits=limits)
 
     return CorrectedFigure(
         arm=arm,
@@ -131,14 +140,13 @@ def plus_632(apparent: float, left_out: FloatArray) -> float | None:
 
 
 def _interval(
-    value: float | None, misses: FloatArray, *, level: float, bounds: tuple[float, float]
+    value: float | None, sd: float | None, *, level: float, bounds: tuple[float, float]
 ) -> tuple[float | None, float | None]:
-    """A value minus the percentiles of the misses about their mean; none of fewer than two."""
-    if value is None or misses.size < 2:
+    """A normal interval about a value, cut off at what the figure can be."""
+    if value is None or sd is None:
         return None, None
-    tails = np.quantile(misses - misses.mean(), [(1 + level) / 2, (1 - level) / 2])
-    lower, upper = np.clip(value - tails, *bounds)
-    return float(lower), float(upper)
+    half = float(ndtri((1 + level) / 2)) * sd
+    return max(value - half, bounds[0]), min(value + half, bounds[1])
 
 
 def as_array(values: Sequence[float | None]) -> FloatArray:

@@ -116,6 +116,6 @@ def _how_to_read(optimism: Optimism) -> tuple[str, ...]:
         "expected to need; below 1 they are too extreme.",
         ".632+ (Efron and Tibshirani 1997) judges each resample's models in the patients that it "
         "left out; the more a model remembers its patients, the more it is to be preferred.",
-        "Intervals: basic bootstrap of the optimism, which varies from resample to resample as it "
-        "varies from one sample of patients to the next.",
+        "Intervals: normal, about the corrected figure, by the SD over the resamples (location-"
+        "shifted, Noma et al. 2021, 10.1002/sim.9148).",
     )
