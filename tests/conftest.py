@@ -20,6 +20,7 @@ _MAY_SKIP_IN_CI = {"realdata", "gpu", "root"}
 _WITH_PLATFORMS = {"faults", "flows", "installed", "platform", "serving"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """All tests that start platforms are one group, beside which the others run."""
     here = Path(__file__).parent

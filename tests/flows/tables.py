@@ -4,6 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
+
+from flows.settings import PROTOCOLS
 
 MAPPING = """
 study: {id: small-tables, title: "Small tables", origin: synthetic}
@@ -51,7 +54,18 @@ def write_tables(folder: Path, *, n: int = 160, seed: int = 5) -> dict[str, Path
     sheet.to_csv(paths["clinical"], index=False)
     table.iloc[: n - 6].to_csv(paths["features"], index=False)
     paths["columns"].write_text(MAPPING, encoding="utf-8")
-    return paths
+    return {**paths, "protocol": quick_sound(folder)}
+
+
+def quick_sound(folder: Path) -> Path:
+    """The protocol `sound` with few folds, imputations and resamples."""
+    protocol = yaml.safe_load((PROTOCOLS / "sound.yaml").read_text(encoding="utf-8"))
+    protocol["signature"] |= {"cv_repeats": 1, "stability_resamples": 10}
+    protocol["clinical"]["imputation"] = {"imputations": 2, "iterations": 2}
+    protocol["evaluation"] |= {"nested": {"folds": 3, "repeats": 2}, "optimism_resamples": 20}
+    path = folder / "quick.yaml"
+    path.write_text(yaml.safe_dump(protocol), encoding="utf-8")
+    return path
 
 
 _FILES = {"clinical": "clinical.csv", "features": "features.csv", "columns": "columns.yaml"}

@@ -26,7 +26,10 @@ def published(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables")
     paths = write_tables(folder)
     done = armwise(
-        "fit-arms", *options(paths, "clinical", "features", "columns"), "--publish", study=folder
+        "fit-arms",
+        *options(paths, "clinical", "features", "columns", "protocol"),
+        "--publish",
+        study=folder,
     )
     logs = "".join(path.read_text()[-3000:] for path in (folder / ".armwise/logs").glob("*.log"))
     assert done.returncode == 0, done.stdout + done.stderr + logs
@@ -86,7 +89,10 @@ def test_diameters_came_in_millimetres_and_are_centimetres(published):
 def test_run_again_it_says_that_nothing_has_changed(published):
     folder, paths, _ = published
     done = armwise(
-        "fit-arms", *options(paths, "clinical", "features", "columns"), "--publish", study=folder
+        "fit-arms",
+        *options(paths, "clinical", "features", "columns", "protocol"),
+        "--publish",
+        study=folder,
     )
     assert done.returncode == 0
     assert "Nothing has changed" in done.stdout
@@ -94,7 +100,7 @@ def test_run_again_it_says_that_nothing_has_changed(published):
 
 def test_clinical_tables_alone_give_clinical_nomograms_and_register_nothing(tmp_path):
     paths = write_tables(tmp_path)
-    done = armwise("fit-arms", *options(paths, "clinical", "columns"), study=tmp_path)
+    done = armwise("fit-arms", *options(paths, "clinical", "columns", "protocol"), study=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     record = record_of(tmp_path)
     assert record.versions == {}
@@ -108,7 +114,9 @@ def test_clinical_tables_alone_give_clinical_nomograms_and_register_nothing(tmp_
 def test_a_column_that_is_not_there_is_one_message_and_registers_nothing(tmp_path):
     paths = write_tables(tmp_path)
     paths["columns"].write_text(paths["columns"].read_text().replace("column: size", "column: siz"))
-    done = armwise("fit-arms", *options(paths, "clinical", "columns"), "--publish", study=tmp_path)
+    done = armwise(
+        "fit-arms", *options(paths, "clinical", "columns", "protocol"), "--publish", study=tmp_path
+    )
     assert done.returncode == 3
     assert "siz" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
