@@ -127,9 +127,12 @@ def survival_estimate(
     level: float = 0.95,
     interval: IntervalScale = "log",
 ) -> Estimate:
-    """Survival at a horizon with its interval; not estimable beyond the follow-up."""
+    """Survival at a horizon with its interval; not estimable beyond the follow-up of survivors."""
     method = f"Kaplan-Meier, {interval} interval"
-    if target.n == 0 or horizon_days > target.time_days.max():
+    last = target.time_days.max(initial=0.0)
+    # A curve that has reached 0 stays there.
+    reaches_0 = bool(target.event[target.time_days == last].all())
+    if target.n == 0 or (horizon_days > last and not reaches_0):
         reason = f"nobody is followed to day {horizon_days:g}"
         return Estimate.not_estimable(
             reason, n=target.n, n_events=target.n_events, method=method, horizon_days=horizon_days

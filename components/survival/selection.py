@@ -34,7 +34,7 @@ def correlation_filter(
 
     The first two do not depend on the order of the columns or of the patients: of columns with
     equal means the one whose largest |z-score| is smaller stays. Only of columns equal in that too
-    (such as copies of one another) does the order decide, for the first.
+    (such as copies of one another) does the order decide; of two the last stays, as in caret.
 
     Raises:
         FitFailed: A column is constant or holds values that are not finite.
@@ -46,7 +46,8 @@ def correlation_filter(
     if rule == "first_come":
         return _first_come(r, maximum)
     means = np.round(r.mean(axis=0) / _SAME) * _SAME
-    order = np.lexsort((_extremes(x), -means))
+    place = np.arange(means.size)
+    order = np.lexsort((place if rule == "exact" else -place, _extremes(x), -means))
     sorted_r = r[np.ix_(order, order)]
     dropped = (
         _drop_by_turn(sorted_r, maximum)

@@ -105,6 +105,8 @@ def test_no_interval_is_made_up_where_nobody_is_left():
     last = survival_estimate(target, 8)
     assert (last.value, last.lower, last.upper) == (0.0, None, None)
     assert last.note == "at a survival of 0 there is no log interval"
+    # Who has died by the last day stays dead: R's extended curve is 0 too.
+    assert survival_estimate(target, 9) == last.model_copy(update={"horizon_days": 9})
     first = survival_estimate(SurvivalTarget.of([3, 5], [0, 1]), 4, interval="log-log")
     assert (first.value, first.lower) == (1.0, None)
     alone = median_survival(SurvivalTarget.of([3], [1]))

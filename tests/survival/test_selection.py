@@ -25,6 +25,14 @@ def test_no_pair_is_left_and_no_order_heeded(seed, p, maximum, rule):
         assert set(order[again]) == set(kept)
 
 
+def test_of_two_copies_the_last_stays():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(40, 5))
+    x[:, 3], x[:, 4] = 2 * x[:, 0] + 1, -x[:, 2]
+    for rule in ("exact", "inexact"):
+        assert correlation_filter(x, maximum=0.9, rule=rule).tolist() == [1, 3, 4]
+
+
 @given(st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=25)
 def test_ranks_know_no_monotone_transform(seed):
