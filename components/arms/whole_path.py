@@ -22,7 +22,7 @@ from components.study.vocabulary import SignatureState, TreatmentArm
 from components.survival.folds import draw_folds
 from components.survival.target import FloatArray, IntArray
 
-_IMPUTATIONS = 2
+IMPUTATIONS_A_RESAMPLE = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class WholePath:
         """
         once = None if signature is None else signature.model_copy(update={"cv_repeats": 1})
         if clinical.imputation is not None:
-            few = clinical.imputation.model_copy(update={"imputations": _IMPUTATIONS})
+            few = clinical.imputation.model_copy(update={"imputations": IMPUTATIONS_A_RESAMPLE})
             clinical = clinical.model_copy(update={"imputation": few})
         return cls(once, clinical, n_folds, codebook)
 

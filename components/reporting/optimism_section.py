@@ -1,6 +1,7 @@
 """What is left of the apparent figures once their optimism is taken off."""
 
 from components.arms.optimism_records import CorrectedFigure, Optimism
+from components.arms.whole_path import IMPUTATIONS_A_RESAMPLE
 from components.reporting.blocks import Block, Bullets, Heading, Prose, Rows, Section
 from components.reporting.html_table import Table, table
 from components.reporting.wording import (
@@ -108,8 +109,11 @@ def _how_to_read(optimism: Optimism) -> tuple[str, ...]:
     )
     return (
         f"{optimism.n_resamples} bootstrap resamples of patients within their arm. In each all of "
-        f"this is done anew: {path}; copies of a patient never part into two folds. Optimism is "
-        "the mean of the figure in the resample minus that in all patients (Harrell 1996).",
+        f"this is done anew: {path}; copies of a patient never part into two folds. A resample "
+        "draws the folds of the signature's penalty once and imputes missing predictors "
+        f"{IMPUTATIONS_A_RESAMPLE} times, however often the models themselves do: the mean over "
+        "the resamples is steady all the same. Optimism is the mean of the figure in the resample "
+        "minus that in all patients (Harrell 1996).",
         *(conditional if optimism.has_signature else ()),
         *failures,
         "The corrected calibration slope is the shrinkage that new patients' predictions are "
