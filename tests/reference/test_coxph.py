@@ -135,6 +135,7 @@ def test_concordance_of_the_fit(cell):
         target, lp = formula.target, formula.x @ fitted(r, formula).coefficients
         stored = r["concordance"]
         own = Concordance.of(target, lp, np.ones(target.n))
+        assert target.n == stored["n"]
         half = norm.ppf(0.975) * own.std_error
         agree("C of a fit", own.value, stored["C"], rtol=1e-8)
         agree("C of a fit, se", own.std_error, stored["se"], rtol=1e-8)

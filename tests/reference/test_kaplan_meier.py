@@ -35,7 +35,9 @@ def analyses(cell):
             labels = column.map(lambda one: one if isinstance(one, str) else f"{one:g}")
         else:
             marker = next(key for key in values if key.startswith(CUT))
-            labels = (table[marker.removeprefix(CUT)] > values[marker]).astype(int).astype(str)
+            score = table[marker.removeprefix(CUT)]
+            agree("median cut", score.median(), values[marker], rtol=1e-8)
+            labels = (score > values[marker]).astype(int).astype(str)
         known = labels.isin(analysis["levels"])
         target = SurvivalTarget.of(table.loc[known, analysis["time"]], table.loc[known, "event"])
         yield analysis, target, labels[known].to_numpy(str)
