@@ -29,7 +29,7 @@ retrain: setup  ## the main job on the embedded default: from the cohort to the 
 	@$(BIN)/armwise retrain --protocol $(PROTOCOL)
 
 test: setup  ## all tests but the long campaigns
-	$(BIN)/python -m pytest -m "not campaign" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not campaign" -n 2
 	@echo "All tests passed. Next: make retrain, or make bench for speed and truth of the demo."
 
 serve: setup  ## the champion (or the newest recommender) over HTTP on this machine

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from components.nomogram.build import build_nomogram
 from components.study.protocol import NomogramSection
@@ -20,13 +21,18 @@ _MAY_SKIP_IN_CI = {"realdata", "gpu", "root"}
 _WITH_PLATFORMS = {"faults", "flows", "installed", "platform", "serving"}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """All tests that start platforms are one group, beside which the others run."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(here).parts[0] in _WITH_PLATFORMS:
-            item.add_marker(pytest.mark.xdist_group("platforms"))
+class _PlatformsApart(LoadScopeScheduling):
+    """Gives one process all tests that start platforms, and the other the rest, file by file."""
+
+    def _split_scope(self, nodeid):
+        path = Path(nodeid.split("::")[0])
+        return "platforms" if path.parts[1] in _WITH_PLATFORMS else str(path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """How tests are shared among processes."""
+    return _PlatformsApart(config, log)
 
 
 def pytest_addoption(parser):
