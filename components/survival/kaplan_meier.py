@@ -195,8 +195,20 @@ def survival_quantile(
 def median_survival(
     target: SurvivalTarget, *, level: float = 0.95, interval: IntervalScale = "log"
 ) -> Estimate:
-    """The median survival time in days (`survival_quantile`)."""
-    return survival_quantile(target, level=level, interval=interval)
+    """The median survival time in days, its limits as R prints them (`print.survfit`).
+
+    A limit is where its curve first reaches a half. `survival_quantile`, as R's `quantile.survfit`,
+    takes a later place where the few patients of the end lift the curve to nearly a half again.
+    """
+    median = survival_quantile(target, level=level, interval=interval)
+    if target.n == 0:
+        return median
+    curve = kaplan_meier(target, level=level, interval=interval)
+    lower, upper = (
+        _time_of(curve.times_days, np.where(np.isnan(one), one, np.fmin.accumulate(one)), 0.5)
+        for one in (curve.lower, curve.upper)
+    )
+    return median.model_copy(update={"lower": lower, "upper": upper})
 
 
 def median_follow_up(target: SurvivalTarget, *, level: float = 0.95) -> Estimate:

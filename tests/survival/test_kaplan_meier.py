@@ -86,6 +86,16 @@ def test_median_of_a_flat_stretch_at_half_is_its_midpoint():
     assert median_survival(until_the_end).value == 5.5
 
 
+def test_the_median_ends_where_its_limit_is_reached_first():
+    # R's survfit prints 9 (6 to 14); its quantile() says 16, where the last death lifts the limit.
+    died = np.ones(17)
+    died[[14, 16]] = 0
+    target = SurvivalTarget.of(np.arange(1, 18), died)
+    printed = median_survival(target)
+    assert (printed.value, printed.lower, printed.upper) == (9, 6, 14)
+    assert survival_quantile(target).upper == 16
+
+
 def test_not_reached_and_beyond_follow_up_are_said():
     target = SurvivalTarget.of([10, 20, 30], [0, 1, 0])
     assert median_survival(target).value == pytest.approx(25.0)
