@@ -2,8 +2,14 @@
 
 from components.reporting.blocks import Bullets, Heading, Prose, Section
 from components.reporting.content import ReportContent
-from components.reporting.wording import days_text, number
-from components.study.protocol import ClinicalSection, EvaluationSection, Protocol
+from components.reporting.wording import MODEL_PHRASES, days_text, number
+from components.study.protocol import (
+    ClinicalSection,
+    EvaluationSection,
+    ImputationSection,
+    Protocol,
+)
+from components.study.vocabulary import ModelKind
 
 _UNKNOWN = {
     "ipcw": "patients with a known label weigh 1/G (capped at {cap}), G the Kaplan-Meier estimate "
@@ -44,7 +50,7 @@ def methods_section(content: ReportContent) -> Section:
         parts["Images and networks"] = _networks(content)
     if content.signature is not None:
         parts["Signature"] = _signature(protocol)
-    parts["Models of an arm"] = _models(protocol)
+    parts["Models of an arm"] = _models(content)
     if content.decision is not None:
         parts["Promotion"] = _promotion(protocol)
     opening = Prose(
@@ -67,8 +73,18 @@ def _cohort(protocol: Protocol) -> tuple[str, ...]:
         "Split into training and test once, stratified by arm, event and center, and versioned "
         "with the data: nobody moves.",
         f"Risk label: high is dead by {horizon}, low is followed beyond; {unknown}.",
-        "Missing predictors: a model uses the patients who are complete in its predictors; the "
-        "others are named.",
+        f"Missing predictors: {_missing(protocol.clinical.imputation)}.",
+    )
+
+
+def _missing(section: ImputationSection | None) -> str:
+    """What becomes of patients with empty cells."""
+    if section is None:
+        return "a model uses the patients who are complete in its predictors; the others are named"
+    return (
+        f"imputed {section.imputations} times by chained equations of {section.iterations} rounds, "
+        "learned from the arm's training patients; fits are pooled by Rubin's rules, and patients "
+        "to be scored are imputed without their outcome"
     )
 
 
@@ -116,7 +132,8 @@ def _signature(protocol: Protocol) -> tuple[str, ...]:
     )
 
 
-def _models(protocol: Protocol) -> tuple[str, ...]:
+def _models(content: ReportContent) -> tuple[str, ...]:
+    protocol = content.protocol
     sets = "; ".join(
         f"{arm.label}: {', '.join(protocol.clinical.predictors[arm])}"
         for arm in protocol.study.arms
@@ -124,12 +141,12 @@ def _models(protocol: Protocol) -> tuple[str, ...]:
     evaluation = protocol.evaluation
     return (
         f"{_predictors(protocol.clinical)}. {sets}.",
-        "Cox models with Efron ties: clinical, signature alone (DLRadiomics) and combined; "
-        f"{_penalty(protocol.clinical)}.",
+        *_splines(protocol.clinical),
+        f"Cox models with Efron ties: {_kinds(content)}; {_penalty(protocol.clinical)}.",
         "A figure at a horizon is reported only with at least "
         f"{evaluation.minimum_events_before} deaths before and {evaluation.minimum_at_risk_after} "
         "patients at risk after it in the arm; else it is not estimable.",
-        _judged(evaluation),
+        _judged(evaluation) + _compared(content),
         _CUTOFFS[evaluation.cutoff],
         "Nomogram: points proportional to the linear predictor, the longest axis spans "
         f"{protocol.nomogram.maximum_points:g} points; survival is S0(t)^exp(lp) with the Efron "
@@ -148,12 +165,38 @@ def _judged(section: EvaluationSection) -> str:
         "How good: Harrell's C, Uno's C up to the arm's last estimable horizon, cumulative/dynamic "
         f"AUC{incident}, Brier score, its gain on Kaplan-Meier (IPA) and its mean over time, "
         "weighted for censoring; calibration slope, in the large, observed / expected and a smooth "
-        f"curve{benefit}. The combined model is compared with the others in the same patients."
+        f"curve{benefit}."
     )
+
+
+def _fitted(content: ReportContent) -> set[ModelKind]:
+    return {kind for arm in content.arms for kind in arm.models}
+
+
+def _kinds(content: ReportContent) -> str:
+    """The models that the run fitted."""
+    signature = "signature alone (DLRadiomics)"
+    named = {**MODEL_PHRASES, ModelKind.DLRADIOMICS: signature}
+    return ", ".join(name for kind, name in named.items() if kind in _fitted(content))
+
+
+def _compared(content: ReportContent) -> str:
+    if ModelKind.COMBINED not in _fitted(content):
+        return ""
+    return " The combined model is compared with the others in the same patients."
+
+
+def _splines(section: ClinicalSection) -> tuple[str, ...]:
+    if not section.splines:
+        return ()
+    bent = ", ".join(f"{name} ({knots} knots)" for name, knots in section.splines.items())
+    return (f"Restricted cubic splines: {bent}.",)
 
 
 def _predictors(section: ClinicalSection) -> str:
     steps = section.two_step
+    if section.method == "backward_aic":
+        return "Clinical predictors by backward elimination in each arm, AIC. Candidates"
     if steps is None:
         return "Clinical predictors set beforehand"
     beside = "kept" if steps.combined == "keep" else "selected again by the same p"
@@ -165,7 +208,7 @@ def _predictors(section: ClinicalSection) -> str:
 
 
 def _penalty(section: ClinicalSection) -> str:
-    if section.two_step is not None:
+    if section.method != "ridge":
         return "unpenalized"
     return f"ridge penalty by {section.cv_folds}-fold cross-validated partial likelihood"
 

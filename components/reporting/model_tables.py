@@ -89,7 +89,12 @@ def column_text(label: str, column: str, *, unit: str | None = None) -> str:
         return f"{label}: {level}"
     if column.endswith("'"):
         return label + column[len(column.rstrip("'")) :]
-    return f"{label} (each {unit})" if unit else label
+    return f"{label} (each {_one(unit)})" if unit else label
+
+
+def _one(unit: str) -> str:
+    """A unit that is a word in the singular: `years` is `year`."""
+    return unit.removesuffix("s") if unit.isalpha() and len(unit) > 3 else unit
 
 
 def _penalty_note(model: CoxModel) -> str:

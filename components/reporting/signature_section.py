@@ -113,7 +113,7 @@ def _stability_blocks(
             picture(
                 draw_stability(report, origin=origin),
                 caption="How often a feature is selected when the patients are drawn again within "
-                "their arm and the whole path is gone anew; in color those of the signature.",
+                "their arm and the whole path is done anew; in color those of the signature.",
                 alt="Bars of the share of resamples by feature; the signature's stand in the table",
             )
         )

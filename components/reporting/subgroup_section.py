@@ -1,6 +1,7 @@
 """Whether the models work in every subgroup: forest plots and tests of interaction."""
 
 from components.arms.subgroup_records import SubgroupReport, Subgroups
+from components.cohort.schema import PREDICTORS
 from components.reporting.blocks import Block, Bullets, Heading, Prose, Rows, Section, picture
 from components.reporting.html_table import Table, table
 from components.reporting.subgroup_figures import draw_subgroups
@@ -63,8 +64,7 @@ def _test_text(subgroups: Subgroups | None) -> str:
 
 def _how_to_read(report: SubgroupReport) -> tuple[str, ...]:
     missing = [
-        f"{name.replace('_', ' ').capitalize()}: not assessable, {why}."
-        for name, why in report.not_assessable.items()
+        f"{_label(name)}: not assessable, {why}." for name, why in report.not_assessable.items()
     ]
     return (
         *missing,
@@ -77,6 +77,11 @@ def _how_to_read(report: SubgroupReport) -> tuple[str, ...]:
         "the arm's training patients. A level with too few deaths has no C and takes no part in "
         "the test.",
     )
+
+
+def _label(name: str) -> str:
+    known = PREDICTORS.get(name)
+    return known.label if known else name.replace("_", " ").capitalize()
 
 
 def multiplicity(report: SubgroupReport) -> str:

@@ -51,7 +51,9 @@ def number(value: float, digits: int = 10) -> str:
 
 def significant(value: float) -> str:
     """A number to four decimals, or to two digits where it is too small for them."""
-    return number(value, 4) if value == 0 or abs(value) >= _SMALL else f"{value:.1e}"
+    if value == 0 or abs(value) >= _SMALL:
+        return number(value, 4)
+    return f"{value:.1e}".replace("-", "\u2212")
 
 
 def days_text(days: float, *, adjective: bool = False) -> str:

@@ -1,0 +1,49 @@
+"""The methods in words follow the protocol and what was fitted."""
+
+from dataclasses import replace
+
+from components.reporting.blocks import Bullets
+from components.reporting.methods_section import methods_section
+from components.study.vocabulary import ModelKind
+
+
+def said(content):
+    section = methods_section(content)
+    return " ".join(
+        one for block in section.blocks if isinstance(block, Bullets) for one in block.items
+    )
+
+
+def with_clinical(content, **changes):
+    clinical = content.protocol.clinical.model_copy(update=changes)
+    return replace(content, protocol=content.protocol.model_copy(update={"clinical": clinical}))
+
+
+def test_missing_predictors_are_imputed_or_left_out(content):
+    assert content.protocol.clinical.imputation is not None
+    assert "chained equations" in said(content)
+    without = said(with_clinical(content, imputation=None))
+    assert "uses the patients who are complete" in without
+    assert "chained equations" not in without
+
+
+def test_selection_and_splines_are_named(content):
+    text = said(with_clinical(content, method="backward_aic", splines={"age_years": 4}))
+    assert "by backward elimination" in text
+    assert "unpenalized" in text
+    assert "Restricted cubic splines: age_years (4 knots)." in text
+    assert "backward elimination" not in said(content)
+
+
+def test_models_that_were_not_fitted_are_not_named(content):
+    assert "signature alone (DLRadiomics), combined" in said(content)
+    clinical = {ModelKind.CLINICAL}
+    arms = tuple(
+        arm.model_copy(
+            update={"models": {kind: m for kind, m in arm.models.items() if kind in clinical}}
+        )
+        for arm in content.arms
+    )
+    text = said(replace(content, arms=arms))
+    assert "Efron ties: clinical; " in text
+    assert "ombined model" not in text
