@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from components.errors import UsageError
 from components.nomogram.nomogram import Nomogram
+from components.study.faults import fault_text
 from components.study.results import Record
 from components.study.vocabulary import TreatmentArm
 from components.survival.cox import CoxModel
@@ -113,6 +114,11 @@ class PublishedModel(Record):
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         columns = self.columns
+        names = [one.name for one in self.predictors]
+        twice = sorted({one for one in names if names.count(one) > 1})
+        if twice:
+            msg = f"predictors: '{twice[0]}' stands more than once; its coefficient counts once"
+            raise ValueError(msg)
         wrong = sorted(set(columns) ^ set(self.coefficients))
         if wrong:
             msg = (
@@ -197,10 +203,11 @@ def read_published(text: str | bytes, *, where: str) -> PublishedModel:
         UsageError: It is no JSON, or no model; the message names the key.
     """
     try:
-        schema = json.loads(text).get("schema")
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError) as error:
+        content = json.loads(text)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         msg = f"{where}: expected a model as JSON: {error}"
         raise UsageError(msg) from None
+    schema = content.get("schema") if isinstance(content, dict) else None
     try:
         if schema == "armwise.cox_model/1":
             return PublishedModel.of(CoxModel.from_json(text))
@@ -210,10 +217,7 @@ def read_published(text: str | bytes, *, where: str) -> PublishedModel:
         if schema == SCHEMA:
             return PublishedModel.from_json(text)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'model'}: {fault['msg']}"
-            for fault in error.errors()
-        )
+        faults = "; ".join(fault_text(one, whole="model") for one in error.errors())
         msg = f"{where}: {faults}"
         raise UsageError(msg) from None
     msg = (

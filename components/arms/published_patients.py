@@ -18,6 +18,8 @@ from components.intake.units import UNITS, factor, spelled
 from components.survival.design import Predictor
 from components.survival.target import SurvivalTarget
 
+_UNKNOWN = "unknown to the model"
+
 
 @dataclass(frozen=True, eq=False)
 class MatchedPatients:
@@ -55,15 +57,27 @@ def match_patients(
     table = table.assign(**converted)
     reason = pd.Series("", index=table.index)
     for one in model.predictors:
-        for said, bad in _unusable(one, table[one.name], logarithmic=one.name in model.transforms):
+        for said, bad in _unusable(one, table[one.name], transform=model.transforms.get(one.name)):
             reason = reason.mask(bad & (reason == ""), said)
     left_out = {str(said): int(n) for said, n in reason[reason != ""].value_counts().items()}
     kept = table[reason == ""]
     if kept.empty:
         told = "; ".join(f"{said} ({n})" for said, n in left_out.items())
         msg = f"{model.name}: none of the {len(table)} patients can be scored: {told or 'no row'}"
-        raise CohortRejected(msg)
+        raise CohortRejected(msg + _asked_levels(model, left_out))
     return MatchedPatients(kept, survival_target(kept), left_out, tuple(notes))
+
+
+def _asked_levels(model: PublishedModel, left_out: Mapping[str, int]) -> str:
+    """What to call levels, where the model does not know those of the table."""
+    asked = [
+        f"'{one.name}' {', '.join(one.levels)}"
+        for one in model.predictors
+        if any(said.startswith(f"'{one.name}' is ") and _UNKNOWN in said for said in left_out)
+    ]
+    if not asked:
+        return ""
+    return f"; in the column mapping name the levels as the model does: {'; '.join(asked)}"
 
 
 def _require_columns(model: PublishedModel, table: pd.DataFrame) -> None:
@@ -109,16 +123,18 @@ def _in_model_units(
 
 
 def _unusable(
-    one: Predictor, cells: pd.Series, *, logarithmic: bool
+    one: Predictor, cells: pd.Series, *, transform: str | None
 ) -> list[tuple[str, pd.Series]]:
     """Why cells cannot be used, and which."""
     found = [(f"'{one.name}' is empty", cells.isna())]
     if one.kind == "categorical":
         known = cells.astype(str).isin(one.levels)
         strange = sorted(set(cells[~known & cells.notna()].astype(str)))
-        found.append((f"'{one.name}' is {' or '.join(strange)}, unknown to the model", ~known))
+        found.append((f"'{one.name}' is {' or '.join(strange)}, {_UNKNOWN}", ~known))
     else:
         found.append((f"'{one.name}' is not finite", ~np.isfinite(cells.astype(float))))
-        if logarithmic:
+        if transform == "sqrt":
+            found.append((f"'{one.name}' is below 0", cells < 0))
+        elif transform is not None:
             found.append((f"'{one.name}' is not above 0", cells <= 0))
     return found

@@ -30,6 +30,7 @@ from components.intake.mapping_parts import (
     StudyIdentity,
     TableFormat,
 )
+from components.study.faults import fault_text
 from components.study.vocabulary import TreatmentArm
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -191,6 +192,8 @@ def _sentence(fault: Any) -> str:
         return f"{where}: no such key{_near(str(fault['loc'][-1]), _known_keys())}"
     if fault["type"] == "missing":
         return f"{where}: is blank or missing; fill it in"
+    if fault["type"] != "value_error":
+        return fault_text(fault, whole="mapping")
     text = fault["msg"].removeprefix("Value error, ")
     return f"{where}: {text}" if where else text
 

@@ -74,6 +74,9 @@ def test_steps_end_with_their_follow_up():
         true_model().survival_at(np.zeros(1), [3100])
 
 
+TWICE = [one.model_dump() for one in (*PREDICTORS, PREDICTORS[0])]
+
+
 def text(**changed):
     content = json.loads(true_model().to_json())
     return json.dumps({**content, **changed})
@@ -86,7 +89,10 @@ def text(**changed):
         ({"centre": {"bclc": 1}}, "'bclc' is no column"),
         ({"transforms": {"bclc_stage": "log"}}, "'bclc_stage' is no number"),
         ({"schema": "armwise.published_model/2"}, "came 'armwise.published_model/2'"),
-        ({"extra": 1}, "extra"),
+        ({"extra": 1}, "extra: expected no such key"),
+        ({"predictors": []}, "predictors: expected at least 1, found none"),
+        ({"predictors": TWICE}, "'age_years' stands more than once"),
+        ({"coefficients": {"age_years": "high"}}, "age_years: expected a number, came 'high'"),
         (
             {"baseline": {"kind": "horizons", "times_days": [1, 2], "survival": [0.5, 0.6]}},
             "never rise",
@@ -103,6 +109,8 @@ def test_a_model_that_cannot_be_meant_is_refused_by_its_key(changed, said):
 def test_no_json_is_a_usage_error():
     with pytest.raises(UsageError, match="as JSON"):
         read_published("name: x", where="model.json")
+    with pytest.raises(UsageError, match="expected schema"):
+        read_published("[1, 2]", where="model.json")
 
 
 def test_patients_whom_the_model_does_not_know_are_counted():
@@ -166,5 +174,13 @@ def test_a_missing_column_is_named():
 
 def test_levels_that_no_patient_has_leave_nobody():
     table = draw_patients(20, seed=1).assign(bclc_stage="D")
-    with pytest.raises(CohortRejected, match=r"none of the 20 patients .* unknown to the model"):
+    with pytest.raises(CohortRejected, match=r"none of the 20 .* unknown .* 'bclc_stage' A, B, C"):
         match_patients(true_model(), table, CODEBOOK)
+
+
+def test_the_root_of_0_is_known_and_its_logarithm_is_not():
+    table = draw_patients(20, seed=1)
+    table.loc[table.index[:3], "age_years"] = 0.0
+    for function, n_left_out in (("sqrt", 0), ("log", 3)):
+        model = true_model(transforms={"age_years": function})
+        assert sum(match_patients(model, table, CODEBOOK).left_out.values()) == n_left_out

@@ -30,6 +30,7 @@ def test_scalars_stay_text_and_one_cell_value_needs_no_brackets(tmp_path):
     [
         ({"centre": {"column": "x"}}, r"centre: no such key \(did you mean 'center'\?\)"),
         ({"death": {"column": "s", "dead": [1]}}, "death.censored: is blank or missing"),
+        ({"death": {"column": "s", "dead": [], "censored": [1]}}, "dead: expected at least 1, fo"),
         ({"death": {"column": "s", "dead": [1], "censored": [1.0]}}, "'1' stands under two levels"),
         ({"study": {"id": "Ward 7", "title": "x"}}, "study.id"),
         ({"arm": {"constant": "ablation"}}, "arm.constant.*hepatectomy"),

@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError, model_validator
 
 from components.errors import UsageError
+from components.study.faults import fault_text
 from components.study.protocol.backbone import BackboneSection
 from components.study.protocol.base import Section
 from components.study.protocol.clinical import (
@@ -143,22 +144,5 @@ def read_protocol(path: Path) -> Protocol:
     try:
         return Protocol.model_validate(content)
     except ValidationError as error:
-        msg = f"{path}: {'; '.join(_fault(fault) for fault in error.errors())}"
+        msg = f"{path}: {'; '.join(fault_text(one, whole='protocol') for one in error.errors())}"
         raise UsageError(msg) from None
-
-
-def _fault(fault: Any) -> str:
-    """One of pydantic's faults: the key, what was expected, what came."""
-    key = ".".join(map(str, fault["loc"])) or "protocol"
-    if fault["type"] == "missing":
-        return f"{key}: expected a value, found none"
-    if fault["type"] == "extra_forbidden":
-        return f"{key}: expected no such key; correct its name or take it out"
-    if fault["type"] == "value_error":
-        said = str(fault["ctx"]["error"])
-        # A fault of a whole section names its own key; that of a field stands at the field.
-        return said if len(fault["loc"]) < 2 else f"{key}: {said}"
-    said = fault["msg"].replace("Input should", "expected this to").replace("to have", "having")
-    came = fault["input"]
-    shown = type(came).__name__ if isinstance(came, dict) else repr(came)
-    return f"{key}: {said}, came {shown}"
