@@ -64,7 +64,7 @@ RANGES = {
     ],
     "clinical.two_step": [
         {"univariate_p_value": 0.1, "multivariable_p_value": 0.05, "combined": "keep"},
-        "null with ridge",
+        "null otherwise",
         "came settings with ridge",
     ],
     "evaluation.confidence_level": [95, "less than 1", "came 95"],
