@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from components.study.protocol import read_protocol
-from flows.cli.options import Fresh, ProtocolName, StudyDir, settings_of
+from flows.cli.options import Fresh, SoundProtocolName, StudyDir, settings_of
 from flows.cli.running import run_flow
 from flows.environment import prepare_environment
 
@@ -32,7 +32,7 @@ def fit_arms(
     ] = None,
     publish: Publish = False,  # noqa: FBT002  an option of the command line
     fresh: Fresh = False,  # noqa: FBT002  as above
-    protocol: ProtocolName = None,
+    protocol: SoundProtocolName = None,
     study_dir: StudyDir = None,
 ) -> None:
     """The statistical half of a retraining, from tables alone: no images, no networks.

@@ -18,6 +18,10 @@ ProtocolName = Annotated[
     str | None,
     typer.Option("--protocol", help="sound, paper, demo, smoke, or a YAML file. Default: demo."),
 ]
+SoundProtocolName = Annotated[
+    str | None,
+    typer.Option("--protocol", help="sound, paper, demo, smoke, or a YAML file. Default: sound."),
+]
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Compute every step again, whatever is known.")
 ]

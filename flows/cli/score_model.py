@@ -8,7 +8,7 @@ import typer
 from components.study.protocol import Protocol, read_protocol
 from components.study.vocabulary import TreatmentArm
 from flows.cli.fit_arms import DEFAULT_PROTOCOL
-from flows.cli.options import ProtocolName, StudyDir, settings_of, table_console
+from flows.cli.options import SoundProtocolName, StudyDir, settings_of, table_console
 
 Model = Annotated[
     Path,
@@ -44,7 +44,7 @@ def score_model(
     features: Features = None,
     arm: Arm = None,
     output: Output = None,
-    protocol: ProtocolName = None,
+    protocol: SoundProtocolName = None,
     study_dir: StudyDir = None,
 ) -> None:
     """Judges a published model in own patients: C, AUC(t), Brier score, calibration, by arm.

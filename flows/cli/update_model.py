@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import ProtocolName, StudyDir, table_console
+from flows.cli.options import SoundProtocolName, StudyDir, table_console
 from flows.cli.score_model import Arm, Columns, Features, Model, Output, Table, protocol_of
 
 
@@ -19,7 +19,7 @@ def update_model(
     alpha: Annotated[
         float, typer.Option(min=0.001, max=0.5, help="Level of the closed test.")
     ] = 0.05,
-    protocol: ProtocolName = None,
+    protocol: SoundProtocolName = None,
     study_dir: StudyDir = None,
 ) -> None:
     """Updates a published model to own patients of one arm, as little as they allow.
