@@ -84,7 +84,8 @@ def _null_share(column: str, section: CohortSection) -> Rule:
     return Rule(
         "ExpectColumnProportionOfNonNullValuesToBeBetween",
         {"column": column, "min_value": 1 - share},
-        f"column '{column}': more than {share:.0%} of its cells are empty",
+        f"column '{column}': more than {share:.0%} of its cells are empty; leave the column out, "
+        "or raise cohort.max_missing_share of the protocol",
         "stop",
     )
 
