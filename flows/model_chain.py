@@ -11,7 +11,6 @@ from components.reporting.records import DataSummary
 from flows.computing import ray_of_run
 from flows.context import StudyRun
 from flows.lineage import package_version
-from flows.steps import Result
 from flows.tasks.arms import fit_arms, read_arms
 from flows.tasks.baselines import fit_baselines, given_radiomics, read_baselines
 from flows.tasks.cohort import prepare_cohort, read_cohort
@@ -93,7 +92,7 @@ def model_steps(run: StudyRun, *, publishing: bool = True) -> None:
             run.tracking.log_metrics(run.run_id, evaluation_metrics(models))
             shown = {f"nomogram_{models.arm.value}": models.nomogram_kind.value}
             run.tracking.log_params(run.run_id, shown)
-    _judge_further(run, arms)
+    _judge_further(run)
     run.run(
         "nomograms",
         draw_nomograms,
@@ -110,7 +109,7 @@ def model_steps(run: StudyRun, *, publishing: bool = True) -> None:
         _publish(run)
 
 
-def _judge_further(run: StudyRun, arms: Result) -> None:
+def _judge_further(run: StudyRun) -> None:
     """What is left of the apparent figures, in subgroups and beyond the baselines."""
     cohort, signature = run.results["cohort"], run.results["signature"]
     codebook = run.dataset.codebook()
@@ -129,7 +128,6 @@ def _judge_further(run: StudyRun, arms: Result) -> None:
         assess_subgroups,
         cohort=cohort,
         signature=signature,
-        arms=arms,
         protocol=run.protocol,
         codebook=codebook,
     )

@@ -78,7 +78,7 @@ RETRAIN_STEPS = (
         ("arms",),
         ("study", "signature", "clinical", "evaluation", "search.folds"),
     ),
-    Step("subgroups", "Subgroups", ("arms",), ("study", "evaluation")),
+    Step("subgroups", "Subgroups", ("arms",), ("study", "clinical", "evaluation")),
     Step(
         "baselines",
         "Baselines",

@@ -63,6 +63,11 @@ class FittedModels:
     imputer: PredictorImputer | None
 
     @property
+    def nomogram_kind(self) -> ModelKind:
+        """The model that the arm's nomogram shows: the combined one where there is a signature."""
+        return ModelKind.COMBINED if self.prepared.signature else ModelKind.CLINICAL
+
+    @property
     def ridge(self) -> dict[ModelKind, RidgeChoice]:
         """How the penalties were chosen, of the models that have one."""
         return {kind: one.ridge for kind, one in self.fits.items() if one.ridge is not None}
@@ -200,7 +205,7 @@ def fit_arm(
         signature=signature,
         models=fitted.models,
         ridge=fitted.ridge,
-        nomogram_kind=ModelKind.COMBINED if fitted.prepared.signature else ModelKind.CLINICAL,
+        nomogram_kind=fitted.nomogram_kind,
         horizons_estimable=tuple(days for days in study.horizons_days if days not in refused),
         horizons_not_estimable=refused,
         evaluations=tuple(evaluate(one, evaluation) for one in scored),

@@ -8,8 +8,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from scipy.special import chdtrc
 
-from components.arms.preparation import complete_patients
-from components.arms.records import ArmModels
+from components.arms.arm_patients import ArmPatients
 from components.arms.subgroup_records import SubgroupLevel, SubgroupReport, Subgroups
 from components.cohort.endpoint import survival_target
 from components.cohort.schema import PREDICTORS, Variable
@@ -61,8 +60,7 @@ def _has_levels(variable: Variable | None) -> bool:
 
 
 def judge_subgroups(
-    models: Sequence[ArmModels],
-    patients: Mapping[Split, pd.DataFrame],
+    arms: Sequence[ArmPatients],
     *,
     evaluation: EvaluationSection,
     codebook: Mapping[str, Variable] = PREDICTORS,
@@ -73,18 +71,17 @@ def judge_subgroups(
     of interaction. A variable without a column is not assessable.
 
     Args:
-        models: The models of the arms.
-        patients: Of all arms by split, with `dl_signature` where the models have it.
+        arms: The models of each arm and the patients whom they score, imputed where need be.
         evaluation: The variables, the least number of deaths, the confidence level.
         codebook: What the variables are.
     """
-    present = patients[Split.TRAIN].columns
+    present = arms[0].tables[Split.TRAIN].columns
     assessable = [name for name in evaluation.subgroups if name in present]
     judged = [
         one
-        for arm_models in models
+        for patients in arms
         for name in assessable
-        for one in _of_variable(arm_models, patients, name, evaluation, codebook)
+        for one in _of_variable(patients, name, evaluation, codebook)
     ]
     return SubgroupReport(
         judged=tuple(judged),
@@ -111,28 +108,24 @@ def not_assessed(report: SubgroupReport) -> list[Adaptation]:
 
 
 def _of_variable(
-    models: ArmModels,
-    patients: Mapping[Split, pd.DataFrame],
+    patients: ArmPatients,
     name: str,
     evaluation: EvaluationSection,
     codebook: Mapping[str, Variable],
 ) -> list[Subgroups]:
     """One variable in one arm, training patients first."""
-    model = models.nomogram_model
-    parts = {
-        split: complete_patients(table[table["arm"] == models.arm.value], model.predictors)
-        for split, table in patients.items()
-    }
-    grouping = Grouping.of(parts[Split.TRAIN], codebook.get(name), name)
+    kind = patients.fitted.nomogram_kind
+    grouping = Grouping.of(patients.tables[Split.TRAIN], codebook.get(name), name)
     found = []
-    for split, part in parts.items():
-        group = grouping.assign(part)
-        scored = _Scored(survival_target(part), model.linear_predictor(part), group.to_numpy())
+    for split, table in patients.tables.items():
+        group = grouping.assign(table)
+        lp = patients.linear_predictor(kind, split).to_numpy()
+        scored = _Scored(survival_target(table), lp, group.to_numpy())
         p_value, why = scored.interaction(grouping.levels, evaluation.minimum_events_before)
         found.append(
             Subgroups(
-                arm=models.arm,
-                kind=models.nomogram_kind,
+                arm=patients.arm,
+                kind=kind,
                 split=split,
                 variable=name,
                 label=grouping.label,

@@ -9,13 +9,13 @@ from components.arms.baseline_records import (
     PooledModel,
 )
 from components.arms.records import ArmModels
+from components.reporting.footnotes import Footnotes
 from components.reporting.html_table import Table, table
 from components.reporting.wording import (
     ABSENT,
     MODEL_NAMES,
     SPLIT_NAMES,
     days_text,
-    estimate_text,
     estimator_text,
     p_text,
 )
@@ -43,22 +43,26 @@ _REGRESSED_NAMES = ("AUC", "Accuracy", "Sensitivity", "Specificity")
 def pooled_table(pooled: Sequence[PooledModel], arms: Sequence[ArmModels], split: Split) -> Table:
     """Each model pooled, its difference from the arm alone, and its figures within the arms."""
     own = [one for one in pooled if one.split is split]
+    footnotes = Footnotes()
     keys = list(dict.fromkeys(key for one in own for key in one.estimates))
     rows: list[tuple[str, ...]] = []
     for one in own:
-        rows.append((_POOLED_NAMES[one.model], *_cells(one.estimates, keys)))
+        rows.append((_POOLED_NAMES[one.model], *_cells(one.estimates, keys, footnotes)))
         if one.minus_arm_only:
-            tested = [_tested(one.minus_arm_only.get(k), one.p_values.get(k)) for k in keys]
+            tested = [
+                _tested(one.minus_arm_only.get(k), one.p_values.get(k), footnotes) for k in keys
+            ]
             rows.append(("\u2013 minus the arm alone", *tested))
         if one.model != "arm_only":
             kind = ModelKind(one.model)
             for arm in arms:
                 within = arm.evaluation(kind, split).estimates
-                rows.append((f"\u2013 within {arm.arm.label}", *_cells(within, keys)))
+                rows.append((f"\u2013 within {arm.arm.label}", *_cells(within, keys, footnotes)))
     heads = [estimator_text(key) for key in keys]
     caption = f"{SPLIT_NAMES[split]}: pooled over the arms (interval; p of the difference)"
     marked = [at for at, row in enumerate(rows) if row[0] == _POOLED_NAMES["arm_only"]]
-    return table(caption, ["Model", *heads], rows, marked_rows=marked)
+    notes = ["Marked: what the arm alone tells, without any model.", *footnotes.lines()]
+    return table(caption, ["Model", *heads], rows, marked_rows=marked, notes=notes)
 
 
 def baseline_table(arm: ArmBaselines, models: ArmModels, split: Split) -> Table:
@@ -71,13 +75,16 @@ def baseline_table(arm: ArmBaselines, models: ArmModels, split: Split) -> Table:
         for key in dict.fromkeys(key for estimates in found.values() for key in estimates)
         if key == name or _without_horizon(key) == name
     ]
-    rows = [(name, *_cells(estimates, keys)) for name, estimates in found.items()]
+    footnotes = Footnotes()
+    rows = [(name, *_cells(estimates, keys, footnotes)) for name, estimates in found.items()]
     caption = f"{arm.arm.label}, {SPLIT_NAMES[split].lower()}: baselines and models"
-    return table(caption, ["Model", *map(estimator_text, keys)], rows)
+    heads = ["Model", *map(estimator_text, keys)]
+    return table(caption, heads, rows, notes=footnotes.lines())
 
 
 def difference_table(arm: ArmBaselines, split: Split) -> Table:
     """Each model of an arm minus each baseline, paired, with p."""
+    footnotes = Footnotes()
     rows: list[tuple[str, ...]] = []
     keys = list(
         dict.fromkeys(
@@ -92,22 +99,26 @@ def difference_table(arm: ArmBaselines, split: Split) -> Table:
         for kind, found in by_model.items():
             name = f"{MODEL_NAMES[kind]} \u2212 {BASELINE_NAMES[one.kind].lower()}"
             tested = [
-                _tested(found[key].estimate, found[key].p_value) if key in found else ABSENT
+                _tested(found[key].estimate, found[key].p_value, footnotes)
+                if key in found
+                else ABSENT
                 for key in keys
             ]
             rows.append((name, *tested))
     caption = f"{arm.arm.label}, {SPLIT_NAMES[split].lower()}: what the models add (interval; p)"
-    return table(caption, ["Difference", *map(estimator_text, keys)], rows)
+    heads = ["Difference", *map(estimator_text, keys)]
+    return table(caption, heads, rows, notes=footnotes.lines())
 
 
 def regression_table(arm: ArmBaselines) -> Table:
     """The label's logistic regressions, apparent and in test patients."""
     fitted = [one for one in arm.regressions if one.coefficients]
+    footnotes = Footnotes()
     rows = [
         (
             f"{MODEL_NAMES[one.kind]} predictors, {SPLIT_NAMES[split].lower()}",
             *(
-                _cell(one.estimates[split].get(f"{name}_{one.horizon_days}d"))
+                footnotes.cell(one.estimates[split].get(f"{name}_{one.horizon_days}d"))
                 for name in _REGRESSED
             ),
         )
@@ -121,7 +132,9 @@ def regression_table(arm: ArmBaselines) -> Table:
     ]
     horizon = days_text(first.horizon_days, adjective=True)
     caption = f"{arm.arm.label}: logistic regression of the {horizon} label, by IPCW"
-    return table(caption, ["Regression", *_REGRESSED_NAMES], rows, notes=notes)
+    return table(
+        caption, ["Regression", *_REGRESSED_NAMES], rows, notes=[*notes, *footnotes.lines()]
+    )
 
 
 def _without_horizon(key: str) -> str:
@@ -129,19 +142,13 @@ def _without_horizon(key: str) -> str:
     return name if horizon.endswith("d") and horizon[:-1].isdigit() else key
 
 
-def _cells(estimates: Mapping[str, Estimate], keys: Sequence[str]) -> list[str]:
-    return [_cell(estimates.get(key)) for key in keys]
+def _cells(
+    estimates: Mapping[str, Estimate], keys: Sequence[str], footnotes: Footnotes
+) -> list[str]:
+    return [footnotes.cell(estimates.get(key)) for key in keys]
 
 
-def _cell(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return ABSENT
-    return "not estimable" if estimate.value is None else estimate_text(estimate)
-
-
-def _tested(estimate: Estimate | None, p_value: float | None) -> str:
-    if estimate is None or estimate.value is None:
-        return _cell(estimate)
-    return (
-        f"{estimate_text(estimate)}; {p_text(p_value)}" if p_value is not None else _cell(estimate)
-    )
+def _tested(estimate: Estimate | None, p_value: float | None, footnotes: Footnotes) -> str:
+    cell = footnotes.cell(estimate)
+    is_tested = estimate is not None and estimate.value is not None and p_value is not None
+    return f"{cell}; {p_text(p_value)}" if is_tested else cell

@@ -147,6 +147,10 @@ def _or_absent(value: float | None) -> str:
     return ABSENT if value is None else number(value, 2)
 
 
+def _survival_text(estimate: Estimate | None) -> str:
+    return "not estimable" if estimate is None else estimate_text(estimate)
+
+
 def risk_group_table(parts: Sequence[RiskGroups], caption: str) -> Table:
     """Absolute survival of the risk groups: medians and survival at each horizon."""
     horizons = sorted(
@@ -157,7 +161,7 @@ def risk_group_table(parts: Sequence[RiskGroups], caption: str) -> Table:
             f"{_SHORT[part.split].capitalize()}, {group.value} risk",
             f"{curve.n} ({curve.n_events})",
             _days(curve.median),
-            *(estimate_text(curve.survival_at.get(days)) for days in horizons),
+            *(_survival_text(curve.survival_at.get(days)) for days in horizons),
         )
         for part in parts
         for group, curve in part.curves.items()

@@ -73,9 +73,9 @@ def _how_to_read(report: SubgroupReport) -> tuple[str, ...]:
         "Test of interaction: Cox models of linear predictor and level with and without their "
         "products. A small p says that the effect of the linear predictor differs between levels.",
         multiplicity(report),
-        "Judged are the patients whose predictors are all known. Numbers are cut at the median of "
-        "the arm's training patients. A level with too few deaths has no C and takes no part in "
-        "the test.",
+        "Judged are the patients whom the arm's models can score, imputed as they are. Numbers are "
+        "cut at the median of the arm's training patients. A level with too few deaths has no C "
+        "and takes no part in the test.",
     )
 
 

@@ -4,10 +4,12 @@ import pytest
 from lifelines import CoxPHFitter
 from scipy.stats import chi2
 
+from components.arms.arm_patients import ArmPatients
+from components.arms.fitting import fit_models
 from components.arms.subgroup_records import SubgroupReport
 from components.arms.subgroups import judge_subgroups, not_assessed
 from components.cohort.endpoint import survival_target
-from components.study.vocabulary import Split
+from components.study.vocabulary import SignatureState, Split
 from components.survival.discrimination import harrell_c
 from tests.arms.conftest import ARM
 
@@ -28,13 +30,31 @@ def patients(train, test):
     return {Split.TRAIN: more(train), Split.TEST: more(test)}
 
 
-def judge(models, patients, protocol, *names):
-    evaluation = protocol.evaluation.model_copy(update={"subgroups": names})
-    return judge_subgroups([models], patients, evaluation=evaluation)
+@pytest.fixture(scope="module")
+def fitted(train, protocol):
+    """The models of the arm, with what imputes for them."""
+    return fit_models(
+        ARM,
+        train,
+        clinical=protocol.clinical,
+        signature=SignatureState.FITTED,
+        seed=protocol.study.seed,
+    )
 
 
-def test_the_c_of_a_level_is_that_of_its_patients(models, patients, protocol):
-    report = judge(models, patients, protocol, "bclc_stage")
+@pytest.fixture(scope="module")
+def judge(fitted, protocol):
+    """Judges patients in the levels of columns."""
+
+    def judge(patients, *names):
+        evaluation = protocol.evaluation.model_copy(update={"subgroups": names})
+        return judge_subgroups([ArmPatients(fitted, patients)], evaluation=evaluation)
+
+    return judge
+
+
+def test_the_c_of_a_level_is_that_of_its_patients(judge, models, patients):
+    report = judge(patients, "bclc_stage")
     for one in report.judged:
         table = patients[one.split]
         assert [level.level for level in one.levels] == ["A", "B", "C"]
@@ -48,8 +68,8 @@ def test_the_c_of_a_level_is_that_of_its_patients(models, patients, protocol):
             assert level.c_harrell == expected
 
 
-def test_interaction_is_the_likelihood_ratio_of_lifelines(models, patients, protocol):
-    report = judge(models, patients, protocol, "bclc_stage")
+def test_interaction_is_the_likelihood_ratio_of_lifelines(judge, models, patients):
+    report = judge(patients, "bclc_stage")
     table = patients[Split.TRAIN]
     frame = pd.DataFrame(
         {
@@ -67,7 +87,7 @@ def test_interaction_is_the_likelihood_ratio_of_lifelines(models, patients, prot
     assert found.interaction_p == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_model_that_works_in_one_level_alone_is_found(models, patients, protocol):
+def test_a_model_that_works_in_one_level_alone_is_found(judge, models, patients):
     """Survival of one center made by the opposite of the linear predictor."""
     rng = np.random.default_rng(4)
     turned = {}
@@ -76,7 +96,7 @@ def test_a_model_that_works_in_one_level_alone_is_found(models, patients, protoc
         sign = np.where(table["center"] == "north", 1.0, -1.0)
         days = rng.exponential(800 * np.exp(-1.2 * sign * lp)) + 1
         turned[split] = table.assign(os_days=days, death=1)
-    report = judge(models, turned, protocol, "center")
+    report = judge(turned, "center")
     assert all(one.interaction_p < 0.001 for one in report.judged)
     for one in report.judged:
         north, south = (level.c_harrell.value for level in one.levels)
@@ -84,8 +104,8 @@ def test_a_model_that_works_in_one_level_alone_is_found(models, patients, protoc
         assert south < 0.4
 
 
-def test_numbers_are_cut_at_the_training_median_in_both_splits(models, patients, protocol):
-    report = judge(models, patients, protocol, "age_years")
+def test_numbers_are_cut_at_the_training_median_in_both_splits(judge, patients):
+    report = judge(patients, "age_years")
     median = patients[Split.TRAIN]["age_years"].median()
     for one in report.judged:
         assert one.cut == median
@@ -95,8 +115,8 @@ def test_numbers_are_cut_at_the_training_median_in_both_splits(models, patients,
         assert high.n == (patients[one.split]["age_years"] > median).sum()
 
 
-def test_a_column_that_the_table_lacks_is_not_assessable(models, patients, protocol):
-    report = judge(models, patients, protocol, "center", "vendor")
+def test_a_column_that_the_table_lacks_is_not_assessable(judge, patients):
+    report = judge(patients, "center", "vendor")
     assert {one.variable for one in report.judged} == {"center"}
     assert report.not_assessable == {"vendor": "the table has no column 'vendor'"}
     (said,) = not_assessed(report)
@@ -104,20 +124,20 @@ def test_a_column_that_the_table_lacks_is_not_assessable(models, patients, proto
     assert SubgroupReport.from_json(report.to_json()) == report
 
 
-def test_empty_cells_are_counted_and_belong_to_no_level(models, patients, protocol):
-    report = judge(models, patients, protocol, "scanner")
+def test_empty_cells_are_counted_and_belong_to_no_level(judge, patients):
+    report = judge(patients, "scanner")
     for one in report.judged:
         assert one.n_missing == patients[one.split]["scanner"].isna().sum()
         assert sum(level.n for level in one.levels) + one.n_missing == len(patients[one.split])
         assert [level.level for level in one.levels] == ["a", "b"]
 
 
-def test_a_level_with_few_deaths_has_no_c_and_no_test(models, patients, protocol):
+def test_a_level_with_few_deaths_has_no_c_and_no_test(judge, patients):
     rare = {
         split: table.assign(center=np.where(np.arange(len(table)) < 9, "tiny", "large"))
         for split, table in patients.items()
     }
-    report = judge(models, rare, protocol, "center")
+    report = judge(rare, "center")
     assert report.n_tests == 0
     for one in report.judged:
         large, tiny = one.levels
@@ -125,3 +145,16 @@ def test_a_level_with_few_deaths_has_no_c_and_no_test(models, patients, protocol
         assert tiny.c_harrell.value is None
         assert "at least 10 are needed" in tiny.c_harrell.note
         assert one.why_no_test == "fewer than two levels have 10 deaths"
+
+
+def test_patients_with_gaps_are_judged_where_they_are_imputed(judge, patients):
+    gaps = {
+        split: table.assign(
+            tumor_diameter_cm=table["tumor_diameter_cm"].where(np.arange(len(table)) % 5 > 0)
+        )
+        for split, table in patients.items()
+    }
+    report = judge(gaps, "bclc_stage")
+    for one in report.judged:
+        assert sum(level.n for level in one.levels) == len(patients[one.split])
+        assert all(level.c_harrell.value is not None for level in one.levels)

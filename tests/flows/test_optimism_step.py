@@ -162,7 +162,6 @@ def test_a_protocol_without_resamples_has_no_figures(cohort, protocol):
         "key",
         cohort=cohort[0],
         signature=no_signature(),
-        arms={"arms": {}},
         protocol=silent,
         codebook=PREDICTORS,
     )
