@@ -127,6 +127,8 @@ def fit_cox(
         check_separation(
             sample.x, sample.target, sample.strata, start.information, covariance, names
         )
+    if iterations is None:
+        raise FitFailed(_not_converged(problem, coefficients))
     fit = CoxFit(
         coefficients=coefficients / unit,
         covariance=covariance / np.outer(unit, unit),
@@ -202,7 +204,8 @@ def _notes(sample: _Sample, sets: Sequence[RiskSets], n_without_weight: int) -> 
     return tuple(notes)
 
 
-def _newton(problem: _Problem, start: Likelihood) -> tuple[FloatArray, Likelihood, int]:
+def _newton(problem: _Problem, start: Likelihood) -> tuple[FloatArray, Likelihood, int | None]:
+    """Where the steps ended and how many there were; None where they did not converge."""
     coefficients, now = np.zeros(problem.z.shape[1]), start
     for iteration in range(_MAX_ITERATIONS):
         gradient = now.gradient - problem.penalty * coefficients
@@ -211,14 +214,17 @@ def _newton(problem: _Problem, start: Likelihood) -> tuple[FloatArray, Likelihoo
         coefficients, now = _line_search(problem, coefficients, now, step)
         if close:
             return coefficients, now, iteration
+    return coefficients, now, None
+
+
+def _not_converged(problem: _Problem, coefficients: FloatArray) -> str:
     worst = int(np.argmax(np.abs(coefficients)))
-    msg = (
+    return (
         f"the Cox model of {problem.n_deaths} deaths among {len(problem.z)} patients did not "
         f"converge in {_MAX_ITERATIONS} iterations; the largest standardised coefficient is that "
         f"of column '{problem.names[worst]}' ({coefficients[worst]:.3g}): leave it out, merge its "
         "levels or use a ridge penalty"
     )
-    raise FitFailed(msg)
 
 
 def _line_search(
