@@ -128,18 +128,8 @@ def mean_choice(choices: Sequence[RidgeChoice]) -> RidgeChoice:
     """
     penalties = choices[0].penalties
     deviance = tuple(_mean(row) for row in zip(*(one.deviance for one in choices), strict=True))
-    usable = [
-        (value, ridge)
-        for value, ridge in zip(deviance, penalties, strict=True)
-        if value is not None
-    ]
-    if not usable:
-        msg = (
-            f"no ridge penalty among {', '.join(f'{ridge:g}' for ridge in penalties)} gives an "
-            f"estimate in all folds of all {len(choices)} completed tables; allow larger penalties"
-        )
-        raise FitFailed(msg)
-    return RidgeChoice(penalty=min(usable)[1], penalties=penalties, deviance=deviance)
+    needed = f"in all folds of all {len(choices)} completed tables; allow larger penalties"
+    return RidgeChoice.of(penalties, deviance, needed=needed)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -12,7 +12,7 @@ from components.study.results import Estimate
 from components.study.vocabulary import RiskGroup, Split
 from components.survival.cox import fit_cox
 from components.survival.horizons import last_estimable_horizon
-from components.survival.intervals import wald_estimate
+from components.survival.intervals import exponential, wald_estimate
 from components.survival.kaplan_meier import (
     kaplan_meier,
     median_survival,
@@ -164,6 +164,4 @@ def _hazard_ratio(scored: ScoredPatients, is_high: BoolArray, level: float) -> E
         method=method,
         level=level,
     )
-    limits = (log_ratio.value, log_ratio.lower, log_ratio.upper)
-    value, lower, upper = (None if one is None else float(np.exp(one)) for one in limits)
-    return log_ratio.model_copy(update={"value": value, "lower": lower, "upper": upper})
+    return exponential(log_ratio)

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from components.arms.records import ArmModels
+from components.reporting.split_marks import draw_mark
 from components.reporting.style import FAINT, MUTED, arm_color, figure_style, new_figure
 from components.reporting.wording import MODEL_NAMES, SPLIT_NAMES, estimate_text
 from components.study.results import Estimate
@@ -58,19 +59,7 @@ def _draw_row(axes: Axes, y: float, estimate: Estimate, *, arm: TreatmentArm, sp
         color=color if is_test else MUTED,
         annotation_clip=False,
     )
-    if estimate.value is None:
-        return
-    if estimate.lower is not None and estimate.upper is not None:
-        axes.plot([estimate.lower, estimate.upper], [y, y], color=color, lw=2 if is_test else 1.2)
-    axes.plot(
-        estimate.value,
-        y,
-        marker="o" if is_test else "s",
-        ms=6.5 if is_test else 5.5,
-        mfc=color if is_test else "white",
-        mec=color,
-        zorder=4,
-    )
+    draw_mark(axes, y, estimate, arm=arm, split=split, test_size=6.5)
 
 
 def _legend(axes: Axes) -> None:

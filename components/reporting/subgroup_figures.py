@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from components.arms.subgroup_records import SubgroupLevel, Subgroups
+from components.reporting.split_marks import draw_mark
 from components.reporting.style import FAINT, MUTED, arm_color, figure_style, new_figure
 from components.reporting.wording import SPLIT_NAMES, estimate_text
-from components.study.vocabulary import DataOrigin, Split, TreatmentArm
+from components.study.vocabulary import DataOrigin, Split
 
 _ROW_IN = 0.36
 _OFFSET = {Split.TRAIN: -0.2, Split.TEST: 0.2}
@@ -39,7 +40,8 @@ def draw_subgroups(subgroups: Sequence[Subgroups], *, origin: DataOrigin) -> Fig
     axes = figure.subplots()
     for at, row in enumerate(rows):
         for split, level in row.levels.items():
-            _draw_level(axes, at + _OFFSET[split], level, arm=subgroups[0].arm, split=split)
+            y, c = at + _OFFSET[split], level.c_harrell
+            draw_mark(axes, y, c, arm=subgroups[0].arm, split=split, test_size=6)
         if not row.levels and at:
             axes.axhline(at - 0.5, color=FAINT, lw=0.8)
     axes.set_yticks(range(len(rows)), [row.text for row in rows])
@@ -82,25 +84,6 @@ def _limits(subgroups: Sequence[Subgroups]) -> tuple[float, float]:
         if limit is not None
     ]
     return min([0.48, *found]) - 0.02, min(max([0.8, *found]) + 0.02, 1.02)
-
-
-def _draw_level(
-    axes: Axes, y: float, level: SubgroupLevel, *, arm: TreatmentArm, split: Split
-) -> None:
-    color, is_test, c = arm_color(arm), split is Split.TEST, level.c_harrell
-    if c.value is None:
-        return
-    if c.lower is not None and c.upper is not None:
-        axes.plot([c.lower, c.upper], [y, y], color=color, lw=2 if is_test else 1.2)
-    axes.plot(
-        c.value,
-        y,
-        marker="o" if is_test else "s",
-        ms=6 if is_test else 5,
-        mfc=color if is_test else "white",
-        mec=color,
-        zorder=4,
-    )
 
 
 def _figures_beside(axes: Axes, rows: Sequence[_Row], color: str) -> None:

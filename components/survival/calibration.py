@@ -8,7 +8,7 @@ import numpy as np
 
 from components.errors import DataError, UsageError
 from components.study.results import Estimate, Record
-from components.survival.intervals import not_estimable, wald_estimate
+from components.survival.intervals import exponential, not_estimable, wald_estimate
 from components.survival.kaplan_meier import kaplan_meier, survival_estimate
 from components.survival.newton import fit_cox
 from components.survival.target import FloatArray, SurvivalTarget
@@ -192,7 +192,4 @@ def observed_expected(
 ) -> Estimate:
     """Deaths by the horizon by Kaplan-Meier over those predicted; interval on the log scale."""
     ratio = log_observed_expected(target, predicted_survival, horizon_days, level=level)
-    parts = {"value": ratio.value, "lower": ratio.lower, "upper": ratio.upper}
-    exponentials = {name: float(np.exp(part)) for name, part in parts.items() if part is not None}
-    method = "observed/expected deaths, Kaplan-Meier, log interval"
-    return ratio.model_copy(update={**exponentials, "method": method})
+    return exponential(ratio, method="observed/expected deaths, Kaplan-Meier, log interval")

@@ -178,6 +178,26 @@ class RidgeChoice(Record):
     penalties: tuple[float, ...]
     deviance: tuple[float | None, ...]
 
+    @classmethod
+    def of(
+        cls, penalties: Sequence[float], deviance: Sequence[float | None], *, needed: str
+    ) -> Self:
+        """The choice; of penalties of equal deviance the smallest.
+
+        Raises:
+            FitFailed: No penalty has a deviance; `needed` says where each has to give an estimate.
+        """
+        usable = [
+            (value, ridge)
+            for value, ridge in zip(deviance, penalties, strict=True)
+            if value is not None
+        ]
+        if not usable:
+            tried = ", ".join(f"{ridge:g}" for ridge in penalties)
+            msg = f"no ridge penalty among {tried} gives an estimate {needed}"
+            raise FitFailed(msg)
+        return cls(penalty=min(usable)[1], penalties=tuple(penalties), deviance=tuple(deviance))
+
 
 def choose_ridge(
     table: pd.DataFrame,
@@ -204,18 +224,8 @@ def choose_ridge(
     fold_of = draw_folds(target.event.astype(np.int64), n_folds=n_folds, rng=rng, units=units)
     columns = column_names(predictors)
     deviance = _deviances(x, target, fold_of, penalties=penalties, columns=columns)
-    usable = [
-        (value, ridge)
-        for value, ridge in zip(deviance, penalties, strict=True)
-        if value is not None
-    ]
-    if not usable:
-        msg = (
-            f"no ridge penalty among {', '.join(f'{ridge:g}' for ridge in penalties)} gives an "
-            f"estimate in all {n_folds} folds; allow larger penalties or fewer predictors"
-        )
-        raise FitFailed(msg)
-    return RidgeChoice(penalty=min(usable)[1], penalties=tuple(penalties), deviance=tuple(deviance))
+    needed = f"in all {n_folds} folds; allow larger penalties or fewer predictors"
+    return RidgeChoice.of(penalties, deviance, needed=needed)
 
 
 def _deviances(

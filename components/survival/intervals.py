@@ -40,6 +40,13 @@ def wald_estimate(
     )
 
 
+def exponential(estimate: Estimate, *, method: str | None = None) -> Estimate:
+    """An estimate and its limits, made on the log scale, as ratios."""
+    parts = {"value": estimate.value, "lower": estimate.lower, "upper": estimate.upper}
+    ratios = {name: None if part is None else float(np.exp(part)) for name, part in parts.items()}
+    return estimate.model_copy(update={**ratios, "method": method or estimate.method})
+
+
 def influence_estimate(
     target: SurvivalTarget,
     value: float,
