@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from components.arms.arm_patients import ArmPatients, arm_patients
 from components.arms.fitting import fit_arm
 from components.arms.records import ArmModels
 from components.cohort.schema import Variable
@@ -73,6 +74,25 @@ def with_scores(table: pd.DataFrame, signature: Result) -> pd.DataFrame:
         return table
     scores = pd.read_parquet(ArtifactRef.model_validate(signature["scores"]).verified())
     return table.join(scores.set_index("patient_id")[["dl_signature"]])
+
+
+def patients_of(
+    arm: TreatmentArm,
+    table: pd.DataFrame,
+    *,
+    signature: Result,
+    protocol: Protocol,
+    codebook: Mapping[str, Variable],
+) -> ArmPatients:
+    """The models of an arm once more, with the patients of a cohort with scores whom they score."""
+    return arm_patients(
+        arm,
+        part(table, arm, Split.TRAIN),
+        part(table, arm, Split.TEST),
+        protocol=protocol,
+        signature=state_of(signature),
+        codebook=codebook,
+    )
 
 
 def part(table: pd.DataFrame, arm: TreatmentArm, split: Split) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from components.arms.arm_patients import ArmPatients, arm_patients
+from components.arms.arm_patients import ArmPatients
 from components.arms.baseline_records import ArmBaselines, Baselines, RadiomicsSignature
 from components.arms.baselines import arm_baselines
 from components.arms.pooled_models import pooled_models
@@ -14,9 +14,8 @@ from components.cohort.schema import Variable
 from components.errors import FitFailed
 from components.study.protocol import Protocol
 from components.study.results import ArtifactRef
-from components.study.vocabulary import Split
 from flows.steps import Result, step_task
-from flows.tasks.arms import part, state_of, with_scores
+from flows.tasks.arms import patients_of, with_scores
 from flows.tasks.cohort import read_cohort
 from flows.terminal import current_display
 
@@ -57,13 +56,8 @@ def fit_baselines(
         arms: list[ArmPatients] = []
         found: list[ArmBaselines] = []
         for done, arm in enumerate(protocol.study.arms, start=1):
-            patients = arm_patients(
-                arm,
-                part(table, arm, Split.TRAIN),
-                part(table, arm, Split.TEST),
-                protocol=protocol,
-                signature=state_of(signature),
-                codebook=codebook,
+            patients = patients_of(
+                arm, table, signature=signature, protocol=protocol, codebook=codebook
             )
             arms.append(patients)
             found.append(

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 
-from components.arms.arm_patients import arm_patients
 from components.arms.subgroup_records import SubgroupReport
 from components.arms.subgroups import judge_subgroups, not_assessed
 from components.cohort.schema import Variable
 from components.study.protocol import Protocol
-from components.study.vocabulary import Split
 from flows.steps import Result, step_task
-from flows.tasks.arms import part, state_of, with_scores
+from flows.tasks.arms import patients_of, with_scores
 from flows.tasks.cohort import read_cohort
 from flows.terminal import current_display
 
@@ -35,14 +33,7 @@ def assess_subgroups(
             return {"subgroups": None, "adaptations": []}
         table = with_scores(read_cohort(cohort), signature)
         patients = [
-            arm_patients(
-                arm,
-                part(table, arm, Split.TRAIN),
-                part(table, arm, Split.TEST),
-                protocol=protocol,
-                signature=state_of(signature),
-                codebook=codebook,
-            )
+            patients_of(arm, table, signature=signature, protocol=protocol, codebook=codebook)
             for arm in protocol.study.arms
         ]
         report = judge_subgroups(
