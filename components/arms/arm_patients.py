@@ -8,7 +8,6 @@ import pandas as pd
 
 from components.arms.evaluation import ScoredPatients
 from components.arms.fitting import FittedModels, fit_models
-from components.arms.horizons import not_estimable_horizons
 from components.cohort.endpoint import survival_target
 from components.cohort.schema import Variable
 from components.study.protocol import Protocol
@@ -71,22 +70,15 @@ def scored(
     patients: ArmPatients, kind: ModelKind, split: Split, protocol: Protocol
 ) -> ScoredPatients:
     """A model's predictions for the patients of a split, as the arm's own are judged."""
-    table, section = patients.tables[split], protocol.evaluation
-    target, horizons = survival_target(table), protocol.study.horizons_days
-    refused = not_estimable_horizons(target, horizons, section)
-    train = survival_target(patients.tables[Split.TRAIN])
-    in_training = {
-        days: f"in training, {why}"
-        for days, why in not_estimable_horizons(train, horizons, section).items()
-    }
-    return ScoredPatients(
+    return ScoredPatients.of(
+        patients.fitted.models[kind],
+        patients.tables[split],
+        patients.linear_predictor(kind, split).to_numpy(),
         arm=patients.arm,
         kind=kind,
         split=split,
-        model=patients.fitted.models[kind],
-        target=target,
-        linear_predictor=patients.linear_predictor(kind, split).to_numpy(),
-        horizons_days=horizons,
-        not_estimable=refused,
-        not_predictable={**in_training, **refused},
+        train=survival_target(patients.tables[Split.TRAIN]),
+        horizons_days=protocol.study.horizons_days,
+        section=protocol.evaluation,
+        seed=protocol.study.seed,
     )

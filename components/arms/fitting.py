@@ -187,7 +187,7 @@ def fit_arm(
     tables = {Split.TRAIN: fitted.prepared.train, Split.TEST: tested.table}
     target = survival_target(fitted.prepared.train)
     refused = not_estimable_horizons(target, study.horizons_days, evaluation)
-    scored = _score(fitted, tables, study.horizons_days, refused, evaluation, seed=seed)
+    scored = _score(fitted, tables, study, evaluation, seed=seed)
     sizes = {
         kind: sample_size(arm, kind, fitted.completed, predictors, target)
         for kind, predictors in fitted.chosen.tried.items()
@@ -271,33 +271,25 @@ def _remedies(fitted: FittedModels) -> tuple[Adaptation, ...]:
 def _score(
     fitted: FittedModels,
     tables: Mapping[Split, pd.DataFrame],
-    horizons_days: tuple[int, ...],
-    refused_in_training: dict[int, str],
+    study: StudySection,
     section: EvaluationSection,
     *,
     seed: int,
 ) -> list[ScoredPatients]:
-    scored = []
-    for split, table in tables.items():
-        target = survival_target(table)
-        refused = not_estimable_horizons(target, horizons_days, section)
-        scored += [
-            ScoredPatients(
-                arm=fitted.arm,
-                kind=kind,
-                split=split,
-                model=model,
-                target=target,
-                linear_predictor=fitted.linear_predictor(kind, table),
-                horizons_days=horizons_days,
-                not_estimable=refused,
-                not_predictable={
-                    **{days: f"in training, {why}" for days, why in refused_in_training.items()},
-                    **refused,
-                },
-                seed=seed,
-                level=section.confidence_level,
-            )
-            for kind, model in fitted.models.items()
-        ]
-    return scored
+    train = survival_target(fitted.prepared.train)
+    return [
+        ScoredPatients.of(
+            model,
+            table,
+            fitted.linear_predictor(kind, table),
+            arm=fitted.arm,
+            kind=kind,
+            split=split,
+            train=train,
+            horizons_days=study.horizons_days,
+            section=section,
+            seed=seed,
+        )
+        for split, table in tables.items()
+        for kind, model in fitted.models.items()
+    ]

@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
+import pandas as pd
 
+from components.arms.horizons import not_estimable_horizons
+from components.cohort.endpoint import survival_target
+from components.study.protocol import EvaluationSection
 from components.study.randomness import step_seed
 from components.study.results import Estimate
 from components.study.vocabulary import ModelKind, Split, TreatmentArm
@@ -40,6 +45,55 @@ class ScoredPatients:
     not_predictable: Mapping[int, str]
     seed: int = 0
     level: float = 0.95
+
+    @classmethod
+    def of(
+        cls,
+        model: CoxModel,
+        table: pd.DataFrame,
+        linear_predictor: FloatArray,
+        *,
+        arm: TreatmentArm,
+        kind: ModelKind,
+        split: Split,
+        train: SurvivalTarget,
+        horizons_days: tuple[int, ...],
+        section: EvaluationSection,
+        seed: int,
+    ) -> Self:
+        """The patients of a table, the horizon rule applied to them and to the training patients.
+
+        Args:
+            model: The model that gave `linear_predictor` (n,).
+            table: The n patients, with `os_days` and `death`.
+            linear_predictor: In the table's order.
+            arm: Theirs and the model's.
+            kind: Which of the arm's models it is.
+            split: What part of the arm they are.
+            train: Follow-up of the patients that the model was fitted on.
+            horizons_days: The study's.
+            section: Horizon rule and confidence level.
+            seed: The study's.
+        """
+        target = survival_target(table)
+        refused = not_estimable_horizons(target, horizons_days, section)
+        in_training = not_estimable_horizons(train, horizons_days, section)
+        return cls(
+            arm=arm,
+            kind=kind,
+            split=split,
+            model=model,
+            target=target,
+            linear_predictor=linear_predictor,
+            horizons_days=horizons_days,
+            not_estimable=refused,
+            not_predictable={
+                **{days: f"in training, {why}" for days, why in in_training.items()},
+                **refused,
+            },
+            seed=seed,
+            level=section.confidence_level,
+        )
 
     @property
     def is_constant(self) -> bool:

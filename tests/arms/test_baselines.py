@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.arms.arm_patients import arm_patients
+from components.arms.arm_patients import arm_patients, scored
 from components.arms.baseline_records import BaselineKind, Baselines, RadiomicsSignature
 from components.arms.baselines import RADIOMICS_SCORE, arm_baselines
 from components.arms.pooled_models import pooled_models
@@ -224,3 +224,15 @@ def test_metrics_are_named_by_split_arm_and_baseline_and_the_record_comes_back(
         "test/pooled/arm_only/c_harrell",
         "test/pooled/combined_minus_arm_only/c_harrell",
     } <= set(metrics)
+
+
+def test_a_baseline_s_intervals_are_of_the_protocol_s_level_and_seed(patients, quick):
+    evaluation = quick.evaluation.model_copy(update={"confidence_level": 0.8})
+    other = quick.model_copy(update={"evaluation": evaluation})
+    one = scored(patients[0], ModelKind.CLINICAL, Split.TRAIN, other)
+    assert (one.level, one.seed) == (0.8, quick.study.seed)
+    days = next(iter(one.calibration_curves))
+    wide = scored(patients[0], ModelKind.CLINICAL, Split.TRAIN, quick).calibration_curves[days].ici
+    narrow = one.calibration_curves[days].ici
+    assert (narrow.value, narrow.level) == (wide.value, 0.8)
+    assert narrow.upper < wide.upper
