@@ -15,7 +15,8 @@ from components.cohort.schema import (
     RULE_COLUMNS,
 )
 from components.errors import UsageError
-from components.intake import mapping_parts
+from components.intake import mapping_images, mapping_parts
+from components.intake.mapping_images import ImageSource, StudyDates
 from components.intake.mapping_parts import (
     ArmSource,
     Cells,
@@ -29,6 +30,7 @@ from components.intake.mapping_parts import (
     SplitColumn,
     StudyIdentity,
     TableFormat,
+    Text,
 )
 from components.study.faults import fault_text
 from components.study.vocabulary import TreatmentArm
@@ -42,6 +44,8 @@ class ColumnMapping(TableFormat):
     """The whole mapping; a key that it does not know is refused.
 
     `models` names the predictors of each arm's models; without it every mapped predictor is one.
+    `clinical`, `images` and `dates` are what an import needs besides: the sheet's file below the
+    imported folder, the images, and the dates that become intervals.
     """
 
     study: StudyIdentity
@@ -57,6 +61,9 @@ class ColumnMapping(TableFormat):
     features: FeatureTable = Field(default_factory=FeatureTable)
     feature_ids: FeatureIds | None = None
     missing: Cells = ()
+    clinical: Text | None = None
+    images: ImageSource | None = None
+    dates: StudyDates | None = None
 
     @field_validator("models", mode="before")
     @classmethod
@@ -199,7 +206,9 @@ def _sentence(fault: Any) -> str:
 
 
 def _known_keys() -> set[str]:
-    parts = [part for part in vars(mapping_parts).values() if isinstance(part, type)]
+    modules = (mapping_parts, mapping_images)
+    values = [value for module in modules for value in vars(module).values()]
+    parts = [value for value in values if isinstance(value, type)]
     models: list[type[BaseModel]] = [ColumnMapping]
     models.extend(part for part in parts if issubclass(part, BaseModel))
     return {key for model in models for key in model.model_fields}
