@@ -6,7 +6,7 @@ A cell is text (CSV), or what a workbook holds: text, number, date, true or fals
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -124,6 +124,48 @@ def read_number(cell: Any, decimal: Decimal) -> tuple[float, bool, str]:
     if other and _PLAIN.fullmatch(swapped):
         return np.nan, False, OTHER_DECIMAL
     return np.nan, False, TEXT
+
+
+_UNIT_BEHIND = re.compile(r"((?:<=|>=|≤|≥|<|>)?\s*[+-]?[\d.,]*\d)\s*([^\W\d_%].*|%|/.+)")
+
+
+def unit_apart(cell: Any) -> tuple[Any, str]:
+    """A cell without the unit written behind its number, and the unit or ""."""
+    if not isinstance(cell, str):
+        return cell, ""
+    found = _UNIT_BEHIND.fullmatch(compared(cell))
+    if found is None or re.match(r"e[+-]?\d", found.group(2)):
+        return cell, ""
+    return found.group(1), found.group(2)
+
+
+_SERIAL = re.compile(r"(\d{5})(?:\.\d+)?")
+_SERIAL_ZERO = date(1899, 12, 30)
+_SERIALS = (15_000, 60_000)
+"""Days that a spreadsheet counts from its day zero: 1941 to 2064."""
+
+
+def read_date(cell: Any, form: str) -> tuple[date | None, bool]:
+    """The date of a cell, None where it is none, and whether a spreadsheet had counted its days.
+
+    Args:
+        cell: Text in the format `form` or ISO 8601, a workbook's date, or its count of days.
+        form: As `strptime` takes it.
+    """
+    if isinstance(cell, datetime):
+        return cell.date(), False
+    if isinstance(cell, date):
+        return cell, False
+    text = unicodedata.normalize("NFKC", text_of(cell)).strip()
+    for known in (form, "%Y-%m-%d", "%Y-%m-%d %H:%M:%S"):
+        try:
+            return datetime.strptime(text, known).date(), False
+        except ValueError:
+            continue
+    found = _SERIAL.fullmatch(text)
+    if found and _SERIALS[0] <= int(found.group(1)) <= _SERIALS[1]:
+        return _SERIAL_ZERO + timedelta(days=int(found.group(1))), True
+    return None, False
 
 
 def _finite(value: float, *, limit: bool) -> tuple[float, bool, str]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -14,14 +14,18 @@ from components.intake.cells import (
     Decimal,
     compared,
     missing_cells,
+    read_date,
     read_numbers,
     text_of,
+    unit_apart,
 )
 from components.intake.findings import Findings
 from components.intake.mapping import ColumnMapping
 from components.intake.spreadsheets import Sheet
+from components.intake.units import spelled
 
 _REFUSED_SHARE = 0.5
+_DIGITS = 9
 _SHOWN_FROM = 5
 """A cell value that fewer rows hold could be one patient's: it is counted, never shown."""
 
@@ -40,9 +44,20 @@ class ColumnReader:
         nothing = frozenset(compared(text) for text in (*self._missing, *also))
         return cells, missing_cells(cells, nothing)
 
-    def numbers(self, key: str, column: str, *, missing: Sequence[str] = ()) -> NDArray[np.float64]:
-        """Numbers (n,) in the sheet's unit, NaN where unknown or unusable."""
+    def numbers(
+        self,
+        key: str,
+        column: str,
+        *,
+        missing: Sequence[str] = (),
+        units: Mapping[str, float] | None = None,
+    ) -> NDArray[np.float64]:
+        """Numbers (n,) in the sheet's unit, NaN where unknown or unusable.
+
+        `units` holds, by unit as it may stand behind a number in a cell, the factor to the sheet's.
+        """
         cells, nothing = self._cells(column, missing)
+        cells, factors = self._without_units(key, column, cells, units or {})
         read = read_numbers(cells, nothing, self._decimal)
         if read.limits.any():
             self.findings.adapted(
@@ -51,7 +66,28 @@ class ColumnReader:
                 f"column '{column}' gives a detection limit, not a value",
             )
         self._judge(key, column, read.faults, int((~nothing).sum()))
-        return read.values
+        return np.where(factors == 1, read.values, np.round(read.values * factors, _DIGITS))
+
+    def _without_units(
+        self, key: str, column: str, cells: pd.Series, units: Mapping[str, float]
+    ) -> tuple[pd.Series, NDArray[np.float64]]:
+        """Cells without the units behind their numbers, and the factors (n,) that these mean."""
+        by_spelling = {spelled(unit): value for unit, value in units.items()}
+        factors = np.ones(len(cells))
+        bare, n_converted = [], 0
+        for row, cell in enumerate(cells):
+            number, unit = unit_apart(cell)
+            known = by_spelling.get(spelled(unit)) if unit else None
+            bare.append(cell if known is None else number)
+            factors[row] = 1.0 if known is None else known
+            n_converted += factors[row] != 1
+        if n_converted:
+            self.findings.adapted(
+                f"{key}: one unit in the column",
+                f"{n_converted} values converted from the unit written behind them",
+                f"column '{column}' holds numbers in several units",
+            )
+        return pd.Series(bare, dtype=object), factors
 
     def _judge(self, key: str, column: str, faults: Mapping[int, str], n_known: int) -> None:
         counts = Counter(faults.values())
@@ -149,34 +185,35 @@ class ColumnReader:
 
     def days_between(self, start: str, end: str, form: str) -> NDArray[np.float64]:
         """Days (n,) from one date to another; no date leaves this function."""
-        begun, ended = self._dates(start, form), self._dates(end, form)
-        pairs = zip(begun, ended, strict=True)
-        return np.array([(b - a).days if a and b else np.nan for a, b in pairs], dtype=np.float64)
+        begun = self.dates("follow_up", start, form)
+        return days_apart(begun, self.dates("follow_up", end, form))
 
-    def _dates(self, column: str, form: str) -> list[datetime | None]:
+    def dates(self, key: str, column: str, form: str) -> list[date | None]:
+        """The dates of a column, None where unknown or unusable; they must not be kept."""
         cells, nothing = self._cells(column, ())
-        dates = [
-            None if empty else _date(text_of(cell), form)
-            for cell, empty in zip(cells, nothing, strict=True)
-        ]
+        pairs = zip(cells, nothing, strict=True)
+        read = [(None, False) if empty else read_date(cell, form) for cell, empty in pairs]
+        dates = [day for day, _ in read]
+        if n_counted := sum(counted for _, counted in read):
+            self.findings.adapted(
+                f"{key}: dates as '{form}'",
+                f"{n_counted} cells read as the days that a spreadsheet counts from 1900",
+                f"column '{column}' holds numbers of five digits",
+            )
         bad = [row for row, day in enumerate(dates) if day is None and not nothing[row]]
         n_known, who = int((~nothing).sum()), self.findings.names(bad)
         if len(bad) > _REFUSED_SHARE * n_known:
             self.findings.refused.append(
-                f"follow_up: column '{column}': expected dates as '{form}', {len(bad)} of "
-                f"{n_known} cells are none (patients {who}); correct follow_up.format"
+                f"{key}: column '{column}': expected dates as '{form}', {len(bad)} of "
+                f"{n_known} cells are none (patients {who}); correct {key}.format"
             )
         elif bad:
-            reason = f"column '{column}' (follow_up): expected a date as '{form}'; correct the cell"
+            reason = f"column '{column}' ({key}): expected a date as '{form}'; correct the cell"
             self.findings.set_aside(bad, reason)
         return dates
 
 
-def _date(text: str, form: str) -> datetime | None:
-    """A date in the mapping's format, or in ISO 8601, which a workbook's own dates are given in."""
-    for known in (form, "%Y-%m-%d", "%Y-%m-%d %H:%M:%S"):
-        try:
-            return datetime.strptime(text.strip(), known)
-        except ValueError:
-            continue
-    return None
+def days_apart(begun: Sequence[date | None], ended: Sequence[date | None]) -> NDArray[np.float64]:
+    """Days (n,) from the first dates to the second, NaN where one is not known."""
+    pairs = zip(begun, ended, strict=True)
+    return np.array([(b - a).days if a and b else np.nan for a, b in pairs], dtype=np.float64)

@@ -1,7 +1,8 @@
 """A hospital's clinical sheet as a table of armwise, by a column mapping."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ from components.cohort.schema import RULE_COLUMNS, Variable
 from components.errors import CohortRejected
 from components.intake.cells import id_of, missing_cells
 from components.intake.clinical_columns import ColumnReader
+from components.intake.clinical_dates import disagreeing, interval_columns, treatment_dates
 from components.intake.clinical_notes import capped_values, tell_times, varying, wrong_unit
 from components.intake.duplicates import settle_duplicates
 from components.intake.findings import Findings, named
 from components.intake.mapping import ColumnMapping
-from components.intake.mapping_parts import PredictorColumn, RuleColumn
+from components.intake.mapping_parts import FollowUp, PredictorColumn, RuleColumn
 from components.intake.spreadsheets import Sheet, read_sheet, require_columns
 from components.intake.units import DAYS_IN, UNITS, converted, factor
 from components.study.results import Adaptation, Quarantined
@@ -25,13 +27,23 @@ from components.study.vocabulary import TreatmentArm
 _FOUND_BY = "clinical import"
 
 
+@dataclass(frozen=True)
+class SheetOrigin:
+    """Who a pseudonym is: the id and row of the sheet and the day of treatment. Never stored."""
+
+    patient_id: str
+    row: int
+    treated_on: date | None
+
+
 @dataclass(frozen=True, eq=False)
 class ClinicalImport:
     """A clinical table in armwise's columns, and everything that its reading found.
 
     `table` is indexed by `patient_id`, one row for each row of the sheet (identical repetitions
     once); quarantined patients' rows are in it. `variables` are the mapped predictors in the
-    mapping's order, `predictors` the candidates by arm, without constant ones.
+    mapping's order, `predictors` the candidates by arm, without constant ones. `origins` says who
+    stands behind a pseudonym, where ids were replaced.
     """
 
     table: pd.DataFrame
@@ -40,10 +52,18 @@ class ClinicalImport:
     quarantined: tuple[Quarantined, ...]
     adaptations: tuple[Adaptation, ...]
     notes: tuple[str, ...]
+    origins: Mapping[str, SheetOrigin] = field(default_factory=dict, repr=False)
 
 
-def import_clinical(path: Path, mapping: ColumnMapping) -> ClinicalImport:
+def import_clinical(
+    path: Path, mapping: ColumnMapping, *, pseudonym: Callable[[str], str] | None = None
+) -> ClinicalImport:
     """The clinical table of a sheet.
+
+    Args:
+        path: The sheet.
+        mapping: Where its columns stand.
+        pseudonym: What stands for a patient's id from here on; without it ids are pseudonyms.
 
     Raises:
         CohortRejected: The sheet as a whole cannot be used: no table, a column missing, a unit that
@@ -52,13 +72,23 @@ def import_clinical(path: Path, mapping: ColumnMapping) -> ClinicalImport:
     wanted = mapping.sheet_columns()
     sheet = read_sheet(path, mapping, wanted=tuple(wanted.values()))
     require_columns(sheet, wanted)
-    sheet, patients, said = _identified(sheet, mapping)
-    findings = Findings(patients, adaptations=[*sheet.adaptations, *said])
+    sheet, ids, said = _identified(sheet, mapping)
+    patients = ids if pseudonym is None else [pseudonym(one) for one in ids]
+    findings = Findings(
+        patients,
+        sheet_rows=sheet.rows if pseudonym else (),
+        adaptations=[*sheet.adaptations, *said],
+    )
     reader = ColumnReader(sheet, mapping, findings)
-    table = _table(reader, mapping, patients)
+    treated = treatment_dates(reader, mapping) or [None] * len(patients)
+    table = _table(reader, mapping, patients, treated)
     findings.require(sheet.name)
     table = settle_duplicates(table, findings)
-    return _finished(table, mapping, findings, sheet.name)
+    origins = {
+        patient: SheetOrigin(patient_id, row, day)
+        for patient, patient_id, row, day in zip(patients, ids, sheet.rows, treated, strict=True)
+    }
+    return _finished(table, mapping, findings, sheet.name, origins if pseudonym else {})
 
 
 def _identified(sheet: Sheet, mapping: ColumnMapping) -> tuple[Sheet, list[str], list[Adaptation]]:
@@ -83,7 +113,12 @@ def _identified(sheet: Sheet, mapping: ColumnMapping) -> tuple[Sheet, list[str],
     return Sheet(sheet.name, left, kept, sheet.adaptations), patients, [said]
 
 
-def _table(reader: ColumnReader, mapping: ColumnMapping, patients: Sequence[str]) -> pd.DataFrame:
+def _table(
+    reader: ColumnReader,
+    mapping: ColumnMapping,
+    patients: Sequence[str],
+    treated: Sequence[date | None],
+) -> pd.DataFrame:
     columns: dict[str, object] = {
         "arm": _arm(reader, mapping, len(patients)),
         "os_days": _os_days(reader, mapping),
@@ -93,6 +128,8 @@ def _table(reader: ColumnReader, mapping: ColumnMapping, patients: Sequence[str]
         columns[name] = _predictor(reader, name, predictor)
     for name, rule in mapping.eligibility.items():
         columns[name] = _rule(reader, name, rule)
+    if any(treated):
+        columns.update(interval_columns(reader, mapping, treated))
     if mapping.center is not None:
         columns["center"] = reader.words(mapping.center.column)
     if (split := mapping.split) is not None:
@@ -118,12 +155,13 @@ def _arm(reader: ColumnReader, mapping: ColumnMapping, n: int) -> pd.Series:
 
 def _os_days(reader: ColumnReader, mapping: ColumnMapping) -> NDArray[np.float64]:
     follow_up = mapping.follow_up
-    if follow_up.column is None:
-        days = reader.days_between(follow_up.start or "", follow_up.end or "", follow_up.format)
+    if follow_up.start is not None:
+        days = reader.days_between(follow_up.start, follow_up.end or "", follow_up.format)
         source = f"'{follow_up.start}' and '{follow_up.end}'"
+        _compare_with_column(reader, follow_up, days)
     else:
         unit = follow_up.unit or "days"
-        days = converted(reader.numbers("follow_up", follow_up.column), DAYS_IN[unit])
+        days = converted(reader.numbers("follow_up", follow_up.column or ""), DAYS_IN[unit])
         source = f"'{follow_up.column}'"
         if unit in {"months", "years"}:
             reader.findings.adapted(
@@ -137,6 +175,21 @@ def _os_days(reader: ColumnReader, mapping: ColumnMapping) -> NDArray[np.float64
         reader.findings.set_aside(negative.tolist(), reason)
     tell_times(days, mapping, reader.findings)
     return days
+
+
+def _compare_with_column(
+    reader: ColumnReader, follow_up: FollowUp, days: NDArray[np.float64]
+) -> None:
+    """Sets aside whose time by dates and time by column differ by more than one of its units."""
+    if follow_up.column is None:
+        return
+    unit = follow_up.unit or "days"
+    given = converted(reader.numbers("follow_up", follow_up.column), DAYS_IN[unit])
+    reason = (
+        f"columns '{follow_up.start}', '{follow_up.end}' and '{follow_up.column}' (follow_up): the "
+        f"dates and the time in {unit} disagree; correct one of them"
+    )
+    reader.findings.set_aside(disagreeing(days, given, DAYS_IN[unit]), reason)
 
 
 def _death(reader: ColumnReader, mapping: ColumnMapping) -> pd.Series:
@@ -154,11 +207,14 @@ def _predictor(
     if variable.kind == "categorical":
         levels = source.levels or {level: (level,) for level in variable.levels}
         return reader.levels(key, source.column, levels, missing=source.missing)
-    values = reader.numbers(key, source.column, missing=source.missing)
     if name not in UNITS:
-        return values
+        own = {source.unit: 1.0} if source.unit else {}
+        return reader.numbers(key, source.column, missing=source.missing, units=own)
     unit = source.unit or next(iter(UNITS[name]))
-    in_house = converted(values, factor(name, unit) or 1.0)
+    by = factor(name, unit) or 1.0
+    behind = {one: value / by for one, value in UNITS[name].items()}
+    values = reader.numbers(key, source.column, missing=source.missing, units=behind)
+    in_house = converted(values, by)
     if refusal := wrong_unit(variable, values, unit):
         reader.findings.refused.append(f"{key}: column '{source.column}': {refusal}")
     return in_house
@@ -176,7 +232,11 @@ def _rule(reader: ColumnReader, name: str, source: RuleColumn) -> object:
 
 
 def _finished(
-    table: pd.DataFrame, mapping: ColumnMapping, findings: Findings, name: str
+    table: pd.DataFrame,
+    mapping: ColumnMapping,
+    findings: Findings,
+    name: str,
+    origins: Mapping[str, SheetOrigin],
 ) -> ClinicalImport:
     usable = table[~table.index.isin(list(findings.reasons))]
     if usable.empty:
@@ -199,4 +259,5 @@ def _finished(
         quarantined=findings.quarantined(_FOUND_BY),
         adaptations=tuple(findings.adaptations),
         notes=tuple(findings.notes),
+        origins=origins,
     )

@@ -20,7 +20,8 @@ def settle_duplicates(table: pd.DataFrame, findings: Findings) -> pd.DataFrame:
             continue
         shown = ", ".join(differing[:_SHOWN_COLUMNS])
         reason = (
-            f"stands in {len(rows)} rows that differ in {shown}; keep the right one in the sheet"
+            f"stands in {_where(table, str(patient), findings)} that differ in {shown}; keep the "
+            "right one in the sheet"
         )
         findings.reasons.setdefault(str(patient), []).append(reason)
     if same:
@@ -31,3 +32,10 @@ def settle_duplicates(table: pd.DataFrame, findings: Findings) -> pd.DataFrame:
         )
     again = table.index.duplicated(keep="first") & table.index.isin(same)
     return table[~again]
+
+
+def _where(table: pd.DataFrame, patient: str, findings: Findings) -> str:
+    places = [place for place, one in enumerate(table.index) if one == patient]
+    if not findings.sheet_rows:
+        return f"{len(places)} rows"
+    return "rows " + " and ".join(str(findings.sheet_rows[place]) for place in places)

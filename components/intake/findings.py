@@ -18,9 +18,14 @@ def named(patients: Iterable[str]) -> str:
 
 @dataclass
 class Findings:
-    """Gathered while columns are read, so that one run tells everything. Rows are positions."""
+    """Gathered while columns are read, so that one run tells everything. Rows are positions.
+
+    With `sheet_rows`, the numbers of the rows in the sheet, messages name these beside pseudonyms:
+    nobody else could find the patient there.
+    """
 
     patients: Sequence[str]
+    sheet_rows: Sequence[int] = ()
     refused: list[str] = field(default_factory=list)
     reasons: dict[str, list[str]] = field(default_factory=dict)
     adaptations: list[Adaptation] = field(default_factory=list)
@@ -28,12 +33,19 @@ class Findings:
 
     def names(self, rows: Iterable[int]) -> str:
         """The patients of some rows, a handful by pseudonym."""
-        return named(self.patients[row] for row in rows)
+        return named(self._name(row) for row in rows)
+
+    def _name(self, row: int) -> str:
+        patient = self.patients[row]
+        return f"{patient} (row {self.sheet_rows[row]})" if self.sheet_rows else patient
 
     def set_aside(self, rows: Iterable[int], reason: str) -> None:
         """Quarantines the patients of some rows."""
-        for patient in dict.fromkeys(self.patients[row] for row in rows):
-            self.reasons.setdefault(patient, []).append(reason)
+        for row in rows:
+            told = f"row {self.sheet_rows[row]}: {reason}" if self.sheet_rows else reason
+            reasons = self.reasons.setdefault(self.patients[row], [])
+            if told not in reasons:
+                reasons.append(told)
 
     def adapted(self, asked: str, done: str, why: str) -> None:
         """Says that something was assumed or substituted."""

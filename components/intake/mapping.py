@@ -91,6 +91,7 @@ class ColumnMapping(TableFormat):
                 raise ValueError(msg)
             _named(f"eligibility.{name}", rule, name)
         self._check_models()
+        self._check_dates()
         if self.features.id_column is not None and self.feature_ids is not None:
             msg = "feature_ids: features.id_column names the patients already; keep one of the two"
             raise ValueError(msg)
@@ -103,6 +104,17 @@ class ColumnMapping(TableFormat):
                 near = _near(unknown[0], self.predictors)
                 msg = f"models.{arm.value}: '{unknown[0]}' is not mapped under predictors{near}"
                 raise ValueError(msg)
+
+    def _check_dates(self) -> None:
+        dates = self.dates
+        if dates is None:
+            return
+        if dates.treatment is None and self.follow_up.start is None:
+            msg = "dates.treatment: expected the column of the day of treatment, or follow_up.start"
+            raise ValueError(msg)
+        if dates.ct is not None and "days_ct_to_treatment" in self.eligibility:
+            msg = "dates.ct: eligibility.days_ct_to_treatment gives the days already; keep one"
+            raise ValueError(msg)
 
     def sheet_columns(self) -> dict[str, str]:
         """By key of the mapping, the column of the sheet that it names."""
@@ -119,6 +131,9 @@ class ColumnMapping(TableFormat):
             yield f"predictors.{name}", predictor.column
         for name, rule in self.eligibility.items():
             yield f"eligibility.{name}", rule.column
+        for key in ("treatment", "ct"):
+            if self.dates is not None and (column := getattr(self.dates, key)) is not None:
+                yield f"dates.{key}", column
         if self.center is not None:
             yield "center", self.center.column
         if self.split is not None:

@@ -88,7 +88,10 @@ class ArmSource(Record):
 
 
 class FollowUp(Record):
-    """Time from first treatment to death or last contact: a column, or two dates."""
+    """Time from first treatment to death or last contact: a column, or two dates.
+
+    Where the sheet has both, the dates count and the column must agree with them.
+    """
 
     column: Text | None = None
     unit: Text | None = None
@@ -98,15 +101,15 @@ class FollowUp(Record):
 
     @model_validator(mode="after")
     def _one_way(self) -> "FollowUp":
-        of_dates = self.start is not None and self.end is not None and self.column is None
-        of_times = self.column is not None and self.start is None and self.end is None
-        if not of_dates and not of_times:
+        of_dates = self.start is not None and self.end is not None
+        of_times = self.column is not None
+        if (not of_dates and not of_times) or (self.start is None) != (self.end is None):
             msg = "expected 'column' with 'unit', or 'start' and 'end' with 'format'"
             raise ValueError(msg)
         if of_times and self.unit not in DAYS_IN:
             msg = f"unit: expected one of {', '.join(DAYS_IN)}"
             raise ValueError(msg)
-        if of_dates and self.unit is not None:
+        if not of_times and self.unit is not None:
             msg = "unit: dates give days; leave it out"
             raise ValueError(msg)
         return self

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from components.cohort.schema import PREDICTORS
-from components.errors import CohortRejected
+from components.errors import CohortRejected, UsageError
 from components.intake.clinical_import import import_clinical
 from tests.intake.conftest import MAPPING, rows
 
@@ -238,3 +238,84 @@ def test_a_workbook_gives_the_same_table_as_a_csv(imported, mapped, sheet, tmp_p
     typed.to_excel(tmp_path / "clinical.xlsx", index=False)
     from_book = import_clinical(tmp_path / "clinical.xlsx", mapped(decimal=","))
     pd.testing.assert_frame_equal(from_book.table, imported(sheet).table)
+
+
+DATES = {
+    "treatment": "treated",
+    "ct": "scanned",
+    "format": "%d/%m/%Y",
+    "data_cut": "2020-03-04",
+    "enrolment": ["2019-01-01", "2019-12-31"],
+}
+
+
+def dated(sheet):
+    return sheet.assign(treated="04/03/2019", scanned="24/02/2019")
+
+
+def test_dates_become_intervals_a_quarter_and_nothing_else(imported, sheet):
+    sheet = dated(sheet)
+    sheet.loc[1, "treated"] = "31/12/2018"
+    sheet.loc[2, "scanned"] = ""
+    table = imported(sheet, dates=DATES).table
+    assert table["days_ct_to_treatment"].iloc[0] == 8
+    assert np.isnan(table["days_ct_to_treatment"].iloc[2])
+    assert table["days_to_data_cut"].iloc[[0, 1]].tolist() == [366, 429]
+    assert table["in_enrolment_window"].iloc[[0, 1]].tolist() == [True, False]
+    assert table["treatment_quarter"].iloc[[0, 1]].tolist() == ["2019Q1", "2018Q4"]
+    kept = table.to_csv()
+    assert "03/2019" not in kept
+    assert "2019-" not in kept
+
+
+def test_days_that_a_spreadsheet_counts_are_dates_and_that_is_said(imported, sheet):
+    sheet = dated(sheet)
+    sheet.loc[3, "treated"] = "43528"  # 4 March 2019
+    sheet.loc[4, "treated"] = "435280"
+    done = imported(sheet, dates=DATES)
+    assert done.table["days_ct_to_treatment"].iloc[3] == 8
+    assert "1 cells read as the days" in done.adaptations[0].done
+    assert "(dates): expected a date" in reasons(done)["P04"]
+
+
+def test_a_time_and_dates_that_disagree_set_the_patient_aside(imported, sheet):
+    sheet = sheet.assign(treated="04/03/2019", last="05/04/2019", os="32")
+    sheet.loc[5, "os"] = "200"
+    both = {"column": "os", "unit": "days", "start": "treated", "end": "last"}
+    done = imported(sheet, follow_up={**both, "format": "%d/%m/%Y"})
+    assert set(reasons(done)) == {"P05"}
+    assert "disagree" in reasons(done)["P05"]
+
+
+def test_dates_that_the_mapping_cannot_mean_are_refused(imported, mapped, sheet):
+    with pytest.raises(UsageError, match="data_cut: expected a date such as"):
+        imported(dated(sheet), dates={**DATES, "data_cut": "March"})
+    with pytest.raises(UsageError, match=r"dates.treatment: expected the column"):
+        mapped(dates={"ct": "scanned"})
+    rule = {"days_ct_to_treatment": {"column": "days", "unit": "days"}}
+    with pytest.raises(UsageError, match=r"dates.ct: .*keep one"):
+        mapped(dates=DATES, eligibility=rule)
+
+
+def test_a_unit_written_behind_a_number_is_converted_and_said(imported, sheet):
+    sheet.loc[1, "size"] = "25 mm"
+    sheet.loc[2, "size"] = "3.5cm"
+    sheet.loc[3, "size"] = "3.5 inch"
+    sheet.loc[4, "afp"] = "<2.0 ng/mL"
+    done = imported(sheet)
+    assert done.table["tumor_diameter_cm"].iloc[[1, 2]].tolist() == [2.5, 3.5]
+    assert done.table["afp_ng_ml"].iloc[4] == 2
+    assert "expected a number, came text" in reasons(done)["P03"]
+    assert any("1 values converted" in said.done for said in done.adaptations)
+
+
+def test_with_pseudonyms_messages_name_these_and_the_row_and_no_id(tmp_path, mapped, sheet):
+    sheet.loc[6, "os"] = "-4"
+    sheet.loc[7, "case"] = "P03"
+    path = tmp_path / "clinical.csv"
+    sheet.to_csv(path, index=False)
+    done = import_clinical(path, mapped(), pseudonym=lambda one: f"Q{one[1:]}")
+    assert reasons(done)["Q06"].startswith("row 8: ")
+    assert "stands in rows 5 and 9 that differ" in reasons(done)["Q03"]
+    assert done.origins["Q06"].patient_id == "P06"
+    assert "P06" not in str(done) + repr(done)
