@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from components.reporting.records import TestReading
-from flows.lines import add_line, read_lines
+from components.study.lines import add_line, read_lines
 
 _FILE = "test_readings.jsonl"
 

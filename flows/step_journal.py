@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from components.study.lines import add_line, read_lines
 from components.study.results import Record
-from flows.lines import add_line, read_lines
 
 _FILE = "steps.jsonl"
 

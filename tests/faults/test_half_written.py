@@ -1,6 +1,6 @@
 """Files that a kill cut off."""
 
-from flows.lines import add_line
+from components.study.lines import add_line
 from flows.readings import note_reading, readings_of
 from flows.step_journal import StepEntry, done_steps, note_step
 
