@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import Field, TypeAdapter, ValidationError
 
 from components.cohort.schema import PREDICTORS, Variable
 from components.errors import CohortRejected
-from components.study.results import Record
+from components.study.files import written_whole
+from components.study.results import Adaptation, Quarantined, Record
 from components.study.vocabulary import DataOrigin, Phase, TreatmentArm
 
 SCHEMA_VERSION = 1
@@ -26,6 +29,14 @@ class DatasetCard(Record):
     units: dict[str, str]
     description: str
     seed: int | None = None
+
+
+class IntakeFindings(Record):
+    """What an import found: patients set aside, what was assumed, what is to be known."""
+
+    quarantined: tuple[Quarantined, ...] = ()
+    adaptations: tuple[Adaptation, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,34 @@ class Dataset:
         """The patient's consensus ROI as 3D Slicer writes it."""
         return self.root / "images" / patient_id / "roi.seg.nrrd"
 
+    def reader_roi_path(self, patient_id: str, reader: int) -> Path:
+        """The ROI that one reader drew, where several did."""
+        return self.root / "images" / patient_id / f"roi_reader{reader}.seg.nrrd"
+
+    @property
+    def changes_path(self) -> Path:
+        """What imports changed, a JSON object a line; there once something was imported."""
+        return self.root / "changes.jsonl"
+
+    @property
+    def intake_path(self) -> Path:
+        """What the last import found (JSON), where the dataset was imported."""
+        return self.root / "intake.json"
+
+    def intake(self) -> IntakeFindings:
+        """Whom the last import set aside and what it assumed; nothing where there was none.
+
+        Raises:
+            CohortRejected: `intake.json` is no such record.
+        """
+        try:
+            return IntakeFindings.from_json(self.intake_path.read_bytes())
+        except FileNotFoundError:
+            return IntakeFindings()
+        except ValidationError:
+            msg = f"{self.intake_path} is not what `armwise import` writes; import again"
+            raise CohortRejected(msg) from None
+
     def card(self) -> DatasetCard:
         """What the dataset says of itself.
 
@@ -120,3 +159,13 @@ def read_table(path: Path) -> pd.DataFrame:
     except (OSError, ValueError, KeyError, NotImplementedError) as error:  # what pyarrow raises
         msg = f"{path} cannot be read as a Parquet table ({type(error).__name__}); export it again"
         raise CohortRejected(msg) from None
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Writes a table as Parquet, whole or not at all; the same rows give the same bytes.
+
+    pandas' own metadata are left out: they name library versions.
+    """
+    content = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    with written_whole(path) as partial:
+        pq.write_table(content, partial)

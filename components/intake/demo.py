@@ -14,10 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from components.cohort.dataset import Dataset, DatasetCard
+from components.cohort.dataset import Dataset, DatasetCard, write_table
 from components.cohort.schema import MANIFEST_COLUMNS, PREDICTORS
 from components.cohort.splitting import first_split
 from components.errors import UsageError
@@ -82,10 +80,10 @@ def write_demo(
     cohort = make_cohort(seed=seed, n_by_arm=n_by_arm)
     dataset = Dataset(partial)
     rows = _write_images(_tasks(cohort, partial, seed), workers, on_progress)
-    _write_table(cohort.clinical.reset_index(), dataset.clinical_path)
-    _write_table(pd.DataFrame(rows, columns=list(MANIFEST_COLUMNS)), dataset.manifest_path)
+    write_table(cohort.clinical.reset_index(), dataset.clinical_path)
+    write_table(pd.DataFrame(rows, columns=list(MANIFEST_COLUMNS)), dataset.manifest_path)
     parts = first_split(cohort.clinical, section=split, seed=seed).rename("split")
-    _write_table(parts.rename_axis("patient_id").reset_index(), dataset.split_path)
+    write_table(parts.rename_axis("patient_id").reset_index(), dataset.split_path)
     dataset.card_path.write_text(_card(seed, n_by_arm).to_json() + "\n", encoding="utf-8")
     if root.exists():
         root.rmdir()
@@ -168,12 +166,6 @@ def _manifest_row(task: _Task, phantom: Phantom) -> ManifestRow:
         ),
         "days_ct_to_treatment": task.days_ct_to_treatment,
     }
-
-
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    """Parquet without pandas' own metadata, which names library versions."""
-    content = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
-    pq.write_table(content, path)
 
 
 def _card(seed: int, n_by_arm: Mapping[TreatmentArm, int]) -> DatasetCard:

@@ -1,0 +1,151 @@
+"""CT volumes as files of a dataset: read whole, brought to int16 HU, written with fixed bytes."""
+
+import errno
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - the name that its own documentation uses
+
+from components.errors import PatientRejected
+from components.imaging.volume import Geometry, Volume, VoxelArray
+
+HU_RANGE = (-1024, 3071)
+MAX_VOXELS = 512 * 1024 * 1024
+"""Of a volume: 1 GiB as int16, several times a whole body."""
+MAX_BYTES = 4 * MAX_VOXELS
+_CHUNK = 1 << 20
+_FEWEST_PER_AXIS = 2
+_ORTHONORMAL = 1e-3
+
+
+def read_ct(path: Path, *, pseudonym: str, role: str) -> tuple[Volume, tuple[str, ...]]:
+    """A NIfTI or NRRD volume in HU (int16), and what was changed to make it so.
+
+    Args:
+        path: The file; no message names it.
+        pseudonym: Who the messages speak of.
+        role: What the file is, for example "the arterial volume".
+
+    Raises:
+        PatientRejected: The file is no CT volume that can be used; the reason says why.
+    """
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:
+        raise PatientRejected(pseudonym, unreadable(role)) from None
+    _check_header(reader, pseudonym, role)
+    try:
+        with _inflated(path) as plain:
+            reader.SetFileName(str(plain))
+            _check_length(reader, plain)
+            image = reader.Execute()
+    except (RuntimeError, OSError, EOFError, zlib.error):
+        raise PatientRejected(pseudonym, unreadable(role)) from None
+    voxels, notes = to_hu(sitk.GetArrayFromImage(image), pseudonym=pseudonym, role=role)
+    return Volume(voxels, Geometry.of(image)), notes
+
+
+def _check_length(reader: sitk.ImageFileReader, plain: Path) -> None:
+    """Raises EOFError where a NIfTI file is shorter than its header says: ITK would add zeros."""
+    if not reader.HasMetaDataKey("vox_offset") or not plain.name.lower().endswith(".nii"):
+        return
+    n_voxels = int(np.prod([int(n) for n in reader.GetSize()]))
+    n_bytes = n_voxels * int(reader.GetMetaData("bitpix")) // 8
+    if plain.stat().st_size < float(reader.GetMetaData("vox_offset")) + n_bytes:
+        raise EOFError
+
+
+@contextmanager
+def _inflated(path: Path) -> Iterator[Path]:
+    """The file itself; of a compressed NIfTI a plain copy whose checksum was right.
+
+    ITK takes a stream that is cut off for one that goes on with zeros, and never asks its checksum.
+    """
+    if not path.name.lower().endswith(".nii.gz"):
+        yield path
+        return
+    with TemporaryDirectory(prefix="armwise-") as folder:
+        plain = Path(folder) / "volume.nii"
+        with gzip.open(path) as packed, plain.open("wb") as file:
+            n_left = MAX_BYTES
+            while chunk := packed.read(_CHUNK):
+                n_left -= len(chunk)
+                if n_left < 0:
+                    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+                file.write(chunk)
+        yield plain
+
+
+def unreadable(role: str) -> str:
+    """The sentence for a file that no reader understands."""
+    return f"{role} cannot be read as an image: it is cut off or no image; export it again"
+
+
+def _check_header(reader: sitk.ImageFileReader, pseudonym: str, role: str) -> None:
+    size = reader.GetSize()
+    if reader.GetDimension() != 3 or reader.GetNumberOfComponents() != 1:
+        reason = (
+            f"{role}: expected one 3D volume, came {reader.GetDimension()} dimensions with "
+            f"{reader.GetNumberOfComponents()} channels"
+        )
+        raise PatientRejected(pseudonym, reason)
+    shown = " x ".join(map(str, size))
+    if min(size) < _FEWEST_PER_AXIS:
+        reason = f"{role}: {shown} voxels are no volume; export the whole series"
+        raise PatientRejected(pseudonym, reason)
+    if int(np.prod([int(n) for n in size])) > MAX_VOXELS:
+        reason = f"{role}: its header says {shown} voxels, which no CT has; export it again"
+        raise PatientRejected(pseudonym, reason)
+    check_grid(Geometry.of(reader), pseudonym=pseudonym, role=role)
+
+
+def check_grid(geometry: Geometry, *, pseudonym: str, role: str) -> None:
+    """Refuses a grid that is none: spacing zero, axes that are not at right angles.
+
+    Raises:
+        PatientRejected: The reason says what the header holds.
+    """
+    spacing, axes = geometry.spacing_mm, geometry.direction
+    if not np.all(np.isfinite(spacing)) or np.any(spacing <= 0):
+        reason = f"{role}: the header's spacing is not above 0 mm; export it again"
+        raise PatientRejected(pseudonym, reason)
+    if not np.all(np.isfinite(geometry.origin_mm)):
+        raise PatientRejected(pseudonym, f"{role}: the header's origin is no position")
+    if not np.allclose(axes.T @ axes, np.eye(3), atol=_ORTHONORMAL):
+        reason = f"{role}: the axes in its header are not at right angles; export it again"
+        raise PatientRejected(pseudonym, reason)
+
+
+def to_hu(values: VoxelArray, *, pseudonym: str, role: str) -> tuple[VoxelArray, tuple[str, ...]]:
+    """Voxels as int16 HU within -1024 to 3071, and what was clipped.
+
+    Raises:
+        PatientRejected: A voxel is no number.
+    """
+    if np.issubdtype(values.dtype, np.floating):
+        n_bad = int(values.size - np.isfinite(values).sum())
+        if n_bad:
+            reason = f"{role}: {n_bad} voxels hold no number (NaN or infinite); export it again"
+            raise PatientRejected(pseudonym, reason)
+        values = np.rint(values)
+    low, high = HU_RANGE
+    n_above = int((values > high).sum())
+    notes = (f"{role}: {n_above} voxels above {high} HU count as {high} HU",) if n_above else ()
+    return np.clip(values, low, high).astype(np.int16), notes
+
+
+def write_ct(path: Path, volume: Volume) -> None:
+    """Writes a volume as compressed NIfTI without metadata; the same volume, the same bytes."""
+    image = sitk.GetImageFromArray(volume.voxels)
+    image.SetSpacing([float(value) for value in volume.geometry.spacing_mm])
+    image.SetOrigin([float(value) for value in volume.geometry.origin_mm])
+    image.SetDirection([float(value) for value in volume.geometry.direction.ravel()])
+    sitk.WriteImage(image, str(path), useCompression=True)
