@@ -12,11 +12,11 @@ from typing import Literal
 import yaml
 
 from components.errors import ArmwiseError, DataError, IntegrityError
+from components.platform.data_stores import named_files
 from components.platform.data_workspace import DataWorkspace, fetching_mark, initialize, opened
 from components.study.results import Adaptation, Record
 
 _TABLES = ("dataset.json", "clinical.parquet", "manifest.parquet", "split.parquet")
-_SHOWN = 5
 
 
 class DataVersion(Record):
@@ -46,7 +46,7 @@ def init_study(study_dir: Path, *, remote: Path, data_dir: str = "data") -> Data
         The data's version, or None where there are no data yet.
     """
     initialize(study_dir, remote=remote)
-    return resolve(study_dir, data_dir=data_dir) if _holds_files(study_dir / data_dir) else None
+    return resolve(study_dir, data_dir=data_dir) if holds_files(study_dir / data_dir) else None
 
 
 def resolve(
@@ -72,7 +72,7 @@ def resolve(
     expected = require_data(study_dir, data_dir=data_dir)
     _drop_interrupted(study_dir, study_dir / data_dir)
     with opened(study_dir, data_dir=data_dir) as workspace:
-        if expected is None or _holds_files(workspace.folder):
+        if expected is None or holds_files(workspace.folder):
             version = _from_workspace(workspace, expected)
         elif workspace.fetch():
             version = _describe(workspace, source="remote")
@@ -91,7 +91,7 @@ def require_data(study_dir: Path, *, data_dir: str = "data") -> str | None:
         DataError: There is neither, so that no run can begin.
     """
     expected = recorded_md5(study_dir, data_dir=data_dir)
-    if expected is None and not _holds_files(study_dir / data_dir):
+    if expected is None and not holds_files(study_dir / data_dir):
         msg = (
             f"expected a cohort in {study_dir / data_dir} or a data version in {data_dir}.dvc, "
             f"found neither; put {', '.join(_TABLES)} and images/ there, as the README.md that "
@@ -123,7 +123,7 @@ def quick_version(study_dir: Path, *, data_dir: str = "data") -> str | None:
 
     Nothing is written: this only asks whether anything changed.
     """
-    if not _holds_files(study_dir / data_dir) or fetching_mark(study_dir).exists():
+    if not holds_files(study_dir / data_dir) or fetching_mark(study_dir).exists():
         return None
     if recorded_md5(study_dir, data_dir=data_dir) is None:
         return None
@@ -179,8 +179,8 @@ def _lost(workspace: DataWorkspace, expected: str) -> ArmwiseError:
     folder = workspace.folder
     found = workspace.not_whole()
     missing, damaged = found if found is not None else (["the list of its files"], [])
-    held = [f"lacks {_named(missing)}"] if missing else []
-    held += [f"holds {_named(damaged)} damaged"] if damaged else []
+    held = [f"lacks {named_files(missing)}"] if missing else []
+    held += [f"holds {named_files(damaged)} damaged"] if damaged else []
     msg = (
         f"the data version {expected} of {folder.name}.dvc is not in {folder} and not whole in the "
         f"remote, which {' and '.join(held) or 'does not give it'}; put the data back into the "
@@ -190,17 +190,6 @@ def _lost(workspace: DataWorkspace, expected: str) -> ArmwiseError:
     if not damaged:
         return DataError(msg)
     return IntegrityError(f"{msg}; damaged objects have to be deleted before a push")
-
-
-def _named(files: list[str]) -> str:
-    """Files as a user knows them: by patient where they are a patient's."""
-    said = []
-    for name in sorted(files)[:_SHOWN]:
-        parts = name.split("/")
-        patient = f" of patient {parts[1]}" if parts[0] == "images" and len(parts) > 2 else ""
-        said.append(f"{parts[-1]}{patient}" if patient else name)
-    more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
-    return ", ".join(said) + more
 
 
 def _differing(version: DataVersion, expected: str, *, why: str) -> DataVersion:
@@ -220,7 +209,8 @@ def _describe(
     return DataVersion(md5=md5, n_files=n_files, n_bytes=n_bytes, source=source, differs=differs)
 
 
-def _holds_files(folder: Path) -> bool:
+def holds_files(folder: Path) -> bool:
+    """Whether there is any file in a folder, however deep."""
     return folder.is_dir() and any(path.is_file() for path in folder.rglob("*"))
 
 

@@ -49,6 +49,17 @@ class DataWorkspace:
             raise DataError(msg)
         return {"/".join(key): str(digest.value) for key, _, digest in tree}
 
+    def current_files(self) -> dict[str, str]:
+        """The md5 of each file of the folder as it stands, by its path below the folder."""
+        from dvc_data.hashfile.build import build
+
+        output = self._output()
+        with _translated("hash the data"):
+            _, _, tree = build(
+                output.cache, output.fs_path, output.fs, output.hash_name, ignore=output.dvcignore
+            )
+        return {"/".join(key): str(digest.value) for key, _, digest in tree}  # type: ignore[attr-defined]
+
     def add(self) -> None:
         """Make the folder as it stands the version in `data.dvc`."""
         with _translated(f"add {self.folder} as a data version"):
@@ -191,6 +202,23 @@ def cached_objects(
                 holder = cache if cache.exists(md5) else remote
                 used |= {str(d.value) for _, _, d in Tree.load(holder, HashInfo("md5", md5))}
         yield objects, used, remote
+
+
+@contextlib.contextmanager
+def open_stores(study_dir: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """DVC's cache, and the store of each remote by its name, the default one first.
+
+    Raises:
+        PlatformError: DVC cannot open one of them.
+    """
+    with _repo(study_dir) as repo:
+        default = repo.config["core"].get("remote")
+        names = sorted(repo.config["remote"], key=lambda name: (name != default, name))
+        stores = {}
+        for name in names:
+            with _translated(f"open the remote '{name}'"):
+                stores[str(name)] = repo.cloud.get_remote_odb(name=name, hash_name="md5")
+        yield repo.cache.local, stores
 
 
 def initialize(study_dir: Path, *, remote: Path) -> None:
