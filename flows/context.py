@@ -111,8 +111,9 @@ class StudyRun:
         return tuple(said)
 
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know of the tables that were read."""
-        return tuple(self.results.get("tables", {}).get("notes", ()))
+        """What a reader must know of the tables that were read, and of who is studied."""
+        steps = ("tables", "cohort")
+        return tuple(note for one in steps for note in self.results.get(one, {}).get("notes", ()))
 
     @property
     def decision(self) -> Decision | None:

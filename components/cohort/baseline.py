@@ -1,10 +1,13 @@
 """Table 1: the cohort at baseline, group against group.
 
 Tests follow the study: t-test where a variable is normal in every group (Lilliefors' form of the
-Kolmogorov-Smirnov test), else Mann-Whitney U; Pearson's chi-square without continuity correction.
-For 2 x 2 tables with an expected count below 5 the protocol chooses: Fisher's exact test, or
-Pearson's all the same, as the study. Standardised mean differences after Austin 2009,
-10.1002/sim.3697, for levels after Yang & Dalton 2012.
+Kolmogorov-Smirnov test), else Mann-Whitney U; of three groups or more one-way ANOVA and
+Kruskal-Wallis. Pearson's chi-square without continuity correction; for 2 x 2 tables with an
+expected count below 5 the protocol chooses: Fisher's exact test, or Pearson's all the same, as the
+study. Standardised mean differences after Austin 2009, 10.1002/sim.3697, for levels after Yang &
+Dalton 2012. Own code because the package `tableone` corrects 2 x 2 tables for continuity, tests
+normality by another test and gives no Lilliefors; its counts, quartiles, shares and differences
+are those of this module (a test).
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,7 +33,11 @@ OBSERVED_TIME = Variable(
 
 
 class TableRow(Record):
-    """A line of Table 1: a continuous variable, or one level of a categorical one."""
+    """A line of Table 1: a continuous variable, or one level of a categorical one.
+
+    `missing` counts the empty cells of each group, in the first line of a variable; else it is
+    empty, as `p_value`, `test` and `smd` are None.
+    """
 
     variable: str
     label: str
@@ -39,14 +46,20 @@ class TableRow(Record):
     p_value: float | None
     test: str | None
     smd: float | None
-    n_missing: int
+    missing: tuple[int, ...] = ()
+
+    @property
+    def n_missing(self) -> int:
+        """Empty cells in all groups."""
+        return sum(self.missing)
 
 
 class TableOne(Record):
-    """A baseline table; `columns` head the cells."""
+    """A baseline table; `columns` head the cells, `sizes` are the groups' numbers of patients."""
 
     title: str
     columns: tuple[str, ...]
+    sizes: tuple[int, ...]
     rows: tuple[TableRow, ...]
 
 
@@ -79,7 +92,8 @@ def table_one(
         else:
             rows.append(_number_row(variable, columns))
     heads = tuple(f"{name} (n = {len(part)})" for name, part in zip(names, parts, strict=True))
-    return TableOne(title=title, columns=heads, rows=tuple(rows))
+    sizes = tuple(len(part) for part in parts)
+    return TableOne(title=title, columns=heads, sizes=sizes, rows=tuple(rows))
 
 
 def _number_row(variable: Variable, columns: list[pd.Series]) -> TableRow:
@@ -93,8 +107,12 @@ def _number_row(variable: Variable, columns: list[pd.Series]) -> TableRow:
         p_value=p_value,
         test=test,
         smd=_largest(_smd_numbers(a, b) for a, b in combinations(samples, 2)),
-        n_missing=sum(int(column.isna().sum()) for column in columns),
+        missing=_missing(columns),
     )
+
+
+def _missing(columns: list[pd.Series]) -> tuple[int, ...]:
+    return tuple(int(column.isna().sum()) for column in columns)
 
 
 def _quartiles(sample: np.ndarray) -> str:
@@ -105,12 +123,19 @@ def _quartiles(sample: np.ndarray) -> str:
 
 
 def _location_test(samples: list[np.ndarray]) -> tuple[float | None, str | None]:
-    if len(samples) != 2 or min(sample.size for sample in samples) < 5:
+    if len(samples) < 2 or min(sample.size for sample in samples) < 5:
         return None, None
-    a, b = samples
-    if all(lilliefors_p(sample) >= _NORMAL_AT for sample in samples):
-        return float(stats.ttest_ind(a, b).pvalue), "t-test"
-    return float(stats.mannwhitneyu(a, b, method="asymptotic").pvalue), "Mann-Whitney U"
+    if np.ptp(np.concatenate(samples)) == 0:  # ranks of one value tell nothing
+        return None, None
+    is_normal = all(lilliefors_p(sample) >= _NORMAL_AT for sample in samples)
+    if len(samples) > 2:
+        name, test = (
+            ("one-way ANOVA", stats.f_oneway) if is_normal else ("Kruskal-Wallis", stats.kruskal)
+        )
+        return float(test(*samples).pvalue), name
+    if is_normal:
+        return float(stats.ttest_ind(*samples).pvalue), "t-test"
+    return float(stats.mannwhitneyu(*samples, method="asymptotic").pvalue), "Mann-Whitney U"
 
 
 def lilliefors_p(sample: np.ndarray) -> float:
@@ -171,7 +196,6 @@ def _level_rows(
         for a, b in combinations(range(len(columns)), 2)
         if totals[a] and totals[b]
     )
-    n_missing = sum(int(column.isna().sum()) for column in columns)
     return [
         TableRow(
             variable=variable.name,
@@ -184,7 +208,7 @@ def _level_rows(
             p_value=p_value if i == 0 else None,
             test=test if i == 0 else None,
             smd=smd if i == 0 else None,
-            n_missing=n_missing if i == 0 else 0,
+            missing=_missing(columns) if i == 0 else (),
         )
         for i, level in enumerate(seen)
     ]

@@ -1,4 +1,4 @@
-"""Who trains and who tests: drawn once, versioned with the data, and nobody moves."""
+"""Who trains and who tests: settled once, versioned with the data, and nobody moves."""
 
 import hashlib
 import hmac
@@ -6,6 +6,11 @@ import hmac
 import numpy as np
 import pandas as pd
 
+from components.cohort.split_rules import (
+    placed_by_rule,
+    require_both_sides,
+    require_known_centers,
+)
 from components.errors import CohortRejected
 from components.study.protocol import SplitSection
 from components.study.randomness import step_seed
@@ -14,29 +19,53 @@ from components.study.vocabulary import Split, TreatmentArm
 
 
 def first_split(table: pd.DataFrame, *, section: SplitSection, seed: int) -> pd.Series:
-    """The first split of a cohort, stratified by arm x event x center.
+    """The first split of a cohort: stratified by arm x event x center, or as the rule says.
 
     Args:
-        table: Clinical table indexed by patient, with `arm`, `death` and, where known, `center`.
-        section: A share of every stratum, or exact numbers by arm.
+        table: Clinical table indexed by patient, with `arm`, `death` and, where known, `center`;
+            a split by quarter needs `treatment_quarter`.
+        section: A share of every stratum, exact numbers by arm, test centers or a first quarter.
         seed: The study's seed.
 
     Returns:
         "train" or "test" by patient, in the table's order.
 
     Raises:
-        CohortRejected: An arm has no more patients than are to be tested.
+        CohortRejected: An arm has no more patients than are to be tested; a split by rule lacks its
+            column or a cell, names a center of nobody, or leaves an arm on one side.
     """
-    rng = np.random.default_rng(step_seed(seed, "split"))
+    if section.by == "random":
+        return _drawn(table, section, np.random.default_rng(step_seed(seed, "split")))
+    split = placed_by_rule(table, section)
+    require_known_centers(table, section)
+    require_both_sides(split, table["arm"], section)
+    return split
+
+
+def _drawn(table: pd.DataFrame, section: SplitSection, rng: np.random.Generator) -> pd.Series:
     split = pd.Series(Split.TRAIN.value, index=table.index, name="split")
     for arm in sorted(table["arm"].unique()):
         patients = table[table["arm"] == arm]
         n_test = _n_test(arm, len(patients), section)
-        keys = [key for key in ("death", "center") if key in patients]
-        strata = [group.index.sort_values() for _, group in patients.groupby(keys, sort=True)]
-        for stratum, n in zip(strata, _shares([len(s) for s in strata], n_test), strict=True):
-            split.loc[rng.permutation(stratum.to_numpy())[:n]] = Split.TEST.value
+        by_event = [group for _, group in patients.groupby("death", sort=True, dropna=False)]
+        numbers = _shares([len(group) for group in by_event], n_test)
+        for group, n in zip(by_event, numbers, strict=True):
+            strata = _by_center(group, section.test_share)
+            for stratum, k in zip(strata, _shares([len(s) for s in strata], n), strict=True):
+                split.loc[rng.permutation(stratum.to_numpy())[:k]] = Split.TEST.value
     return split
+
+
+def _by_center(group: pd.DataFrame, test_share: float) -> list[pd.Index]:
+    """The patients of each center, sorted; centers too small for a test patient are one stratum."""
+    if "center" not in group:
+        return [group.index.sort_values()]
+    centers = group["center"].astype("object").where(group["center"].notna(), "")
+    sizes = centers.value_counts()
+    small = sizes.index[sizes * test_share < 1]
+    # A name that no center has, sorted before all of them.
+    merged = centers.where(~centers.isin(small), "")
+    return [part.index.sort_values() for _, part in group.groupby(merged, sort=True)]
 
 
 def _n_test(arm: str, n: int, section: SplitSection) -> int:
@@ -59,33 +88,40 @@ def _shares(sizes: list[int], total: int) -> list[int]:
 
 
 def complete_split(
-    stored: pd.Series, patients: pd.Index, *, section: SplitSection, study_key: str | None
+    stored: pd.Series, table: pd.DataFrame, *, section: SplitSection, study_key: str | None
 ) -> pd.Series:
-    """The split of all patients: as stored, and newcomers by a keyed hash.
+    """The split of all patients of a table: as stored, and newcomers by hash or by rule.
 
-    A newcomer is a test patient when HMAC-SHA256(study key, pseudonym), read as a fraction, is
-    below the test share: no newcomer changes anybody else's place.
+    A newcomer to a split by random is a test patient when HMAC-SHA256(study key, pseudonym), read
+    as a fraction, is below the test share; to a split by center or by quarter, where the rule says
+    so. Either way no newcomer changes anybody else's place.
 
     Raises:
-        CohortRejected: There are newcomers and no study key to place them.
+        CohortRejected: There are newcomers and no study key, or no cell, to place them by.
     """
-    newcomers = patients.difference(stored.index)
-    if len(newcomers) and not study_key:
+    newcomers = table.index.difference(stored.index)
+    placed = _newcomers(table.loc[newcomers], section, study_key)
+    return pd.concat([stored, placed]).loc[table.index].rename("split")
+
+
+def _newcomers(table: pd.DataFrame, section: SplitSection, study_key: str | None) -> pd.Series:
+    if not len(table):
+        return pd.Series([], index=table.index, dtype=object)
+    if section.by != "random":
+        return placed_by_rule(table, section)
+    if not study_key:
         msg = (
-            f"{len(newcomers)} patients are not in split.parquet, {newcomers[0]} among them; "
+            f"{len(table)} patients are not in split.parquet, {table.index[0]} among them; "
             "set ARMWISE_STUDY_KEY to the study's key so that they can be placed"
         )
         raise CohortRejected(msg)
-    placed = {
-        patient: (
-            Split.TEST.value
-            if _fraction(study_key or "", patient) < section.test_share
-            else Split.TRAIN.value
-        )
-        for patient in newcomers
-    }
-    whole = pd.concat([stored, pd.Series(placed, dtype=object, name="split")])
-    return whole.loc[patients].rename("split")
+    sides = [
+        Split.TEST.value
+        if _fraction(study_key, patient) < section.test_share
+        else Split.TRAIN.value
+        for patient in table.index
+    ]
+    return pd.Series(sides, index=table.index, dtype=object)
 
 
 def _fraction(study_key: str, patient_id: str) -> float:

@@ -9,6 +9,7 @@ from components.arms.subgroup_records import SubgroupReport
 from components.cohort.baseline import TableOne
 from components.cohort.eligibility import Eligibility
 from components.cohort.label import LabelLedger
+from components.cohort.missingness import Missingness
 from components.networks.records import BackboneChoice, SearchResult
 from components.nomogram.nomogram import Nomogram
 from components.promotion.records import Decision, Evidence
@@ -28,6 +29,7 @@ class ReportContent:
     Attributes:
         protocol_text: The protocol's file as it stands.
         parts: Patients and deaths by arm and split, as the models used them.
+        missing: Missing predictors of the patients studied; None where they were not looked at.
         follow_up: Median follow-up by arm (reverse Kaplan-Meier), days.
         readings: Every reading of the test patients so far, this run's last.
         search: The search of the backbones; None, as `choice`, where a run has no images.
@@ -54,6 +56,7 @@ class ReportContent:
     nomograms: dict[TreatmentArm, Nomogram]
     adaptations: tuple[Adaptation, ...]
     readings: tuple[TestReading, ...]
+    missing: Missingness | None = None
     follow_up: dict[TreatmentArm, Estimate] = field(default_factory=dict)
     search: SearchResult | None = None
     choice: BackboneChoice | None = None

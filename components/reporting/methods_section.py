@@ -8,6 +8,7 @@ from components.study.protocol import (
     EvaluationSection,
     ImputationSection,
     Protocol,
+    SplitSection,
 )
 from components.study.vocabulary import ModelKind
 
@@ -70,11 +71,25 @@ def _cohort(protocol: Protocol) -> tuple[str, ...]:
         "follow-up. Follow-up by reverse Kaplan-Meier.",
         "Checks of the table and of the images set single patients aside; eligibility rules "
         "follow in a fixed order and each excluded patient keeps the first rule not met.",
-        "Split into training and test once, stratified by arm, event and center, and versioned "
-        "with the data: nobody moves.",
+        f"{_split(protocol.split)} Settled once and versioned with the data: nobody moves.",
         f"Risk label: high is dead by {horizon}, low is followed beyond; {unknown}.",
         f"Missing predictors: {_missing(protocol.clinical.imputation)}.",
     )
+
+
+def _split(section: SplitSection) -> str:
+    """Who trains and who tests."""
+    if section.by == "center":
+        return (
+            f"Split by center: the patients of {', '.join(section.test_centers)} test, those of "
+            "all other centers train; test figures are those of centers that no model has seen."
+        )
+    if section.by == "quarter":
+        return (
+            f"Split by time: patients treated from {section.first_test_quarter} on test, those "
+            "treated before train; test figures are those of later patients."
+        )
+    return "Split into training and test at random, stratified by arm, event and center."
 
 
 def _missing(section: ImputationSection | None) -> str:

@@ -30,11 +30,11 @@ def table_one(content: TableOne) -> Table:
     """A baseline table; a variable with levels has a line of its own above them."""
     rows: list[tuple[str, ...]] = []
     for _, group in groupby(content.rows, key=lambda row: row.variable):
-        rows += _variable_rows(list(group))
+        rows += _variable_rows(list(group), content.sizes)
     tests = sorted({row.test for row in content.rows if row.test})
     notes = [
-        "Median (first, third quartile) or count (share). SMD: standardized mean difference; "
-        "unlike a p-value it does not grow with the sample."
+        "Median (first, third quartile), or count (share of the patients in whom it is known). "
+        "SMD: standardized mean difference; unlike a p-value it does not grow with the sample."
     ]
     if tests:
         notes.append(f"Tests: {', '.join(tests)}.")
@@ -50,7 +50,7 @@ def _head(column: str) -> str:
     return column.replace("(n = ", "(n\u00a0=\u00a0")
 
 
-def _variable_rows(rows: Sequence[TableRow]) -> list[tuple[str, ...]]:
+def _variable_rows(rows: Sequence[TableRow], sizes: Sequence[int]) -> list[tuple[str, ...]]:
     first = rows[0]
     compared = (
         p_text(first.p_value) or ABSENT,
@@ -58,21 +58,39 @@ def _variable_rows(rows: Sequence[TableRow]) -> list[tuple[str, ...]]:
         str(first.n_missing),
     )
     if first.level is None:
-        return [(first.label, *first.cells, *compared)]
-    head = (first.label, *("" for _ in first.cells), *compared)
-    return [head, *((f"\u2003{row.level}", *row.cells, "", "", "") for row in rows)]
+        shown = [(first.label, *first.cells, *compared)]
+    else:
+        head = (first.label, *("" for _ in first.cells), *compared)
+        shown = [head, *((f"\u2003{row.level}", *row.cells, "", "", "") for row in rows)]
+    if first.n_missing:
+        cells = [
+            f"{n} ({100 * n / size:.1f}%)" for n, size in zip(first.missing, sizes, strict=True)
+        ]
+        shown.append(("\u2003missing", *cells, "", "", ""))
+    return shown
 
 
 def eligibility_table(eligibility: Eligibility) -> Table:
     """How many patients of each arm each rule leaves."""
-    arms = [TreatmentArm(name).label for name in eligibility.stages[0].counts]
+    first = eligibility.stages[0]
+    arms = [TreatmentArm(name).label for name in first.counts]
+    others = ["No arm"] if first.of_no_arm else []
     rows = [
-        (stage.name, *(str(n) for n in stage.counts.values()), str(sum(stage.counts.values())))
+        (
+            stage.name,
+            *(str(n) for n in stage.counts.values()),
+            *([str(stage.of_no_arm)] if others else []),
+            str(stage.total),
+        )
         for stage in eligibility.stages
     ]
     unknown = "; ".join(eligibility.not_assessable)
     notes = [f"Not assessable, column missing or empty: {unknown}."] if unknown else []
-    return table("Patients left after each rule", ("Rule", *arms, "All"), rows, notes=notes)
+    if eligibility.not_assessed:
+        counted = "; ".join(f"{rule} {n}" for rule, n in eligibility.not_assessed.items())
+        notes.append(f"Not assessed, the patient's cell is empty, and not excluded: {counted}.")
+    columns = ("Rule", *arms, *others, "All")
+    return table("Patients left after each rule", columns, rows, notes=notes)
 
 
 def quarantine_table(quarantined: Iterable[Quarantined]) -> Table:

@@ -13,7 +13,9 @@ from components.cohort.dataset import Dataset, read_table
 from components.cohort.eligibility import assess_eligibility
 from components.cohort.endpoint import survival_target, with_endpoint
 from components.cohort.label import label_ledger
+from components.cohort.missingness import missingness
 from components.cohort.schema import Variable
+from components.cohort.split_rules import require_both_sides, standing_elsewhere
 from components.cohort.splitting import assign_folds, complete_split, split_hash
 from components.errors import CohortRejected
 from components.study.protocol import Protocol
@@ -68,11 +70,13 @@ def prepare_cohort(
         )
         _refuse_empty_arms(eligible, protocol)
         eligible, adaptations = with_endpoint(eligible)
-        eligible["split"] = _split(dataset, eligible, protocol, study_key)
+        eligible["split"], apart = _split(dataset, eligible, protocol, study_key)
         eligible["risk_label"] = _labels(eligible, protocol)
         folds, merged = _folds(eligible, protocol)
         eligible["fold"] = folds.reindex(eligible.index, fill_value=-1)
-        tables_one = _tables_one(eligible, protocol, dataset.codebook())
+        codebook = dataset.codebook()
+        tables_one = _tables_one(eligible, protocol, codebook)
+        missing = missingness(eligible, arms=protocol.study.arms, codebook=codebook)
         ledger = label_ledger(eligible, section=protocol.label, arms=protocol.study.arms)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "cohort.parquet"
@@ -84,7 +88,9 @@ def prepare_cohort(
         "eligibility": eligibility.model_dump(mode="json"),
         "ledger": ledger.model_dump(mode="json"),
         "tables_one": [one.model_dump(mode="json") for one in tables_one],
-        "adaptations": [said.model_dump() for said in (*adaptations, *merged)],
+        "missing": missing.model_dump(mode="json"),
+        "notes": [missing.notable] if missing.notable else [],
+        "adaptations": [said.model_dump() for said in (*adaptations, *apart, *merged)],
     }
 
 
@@ -113,9 +119,14 @@ def _refuse_empty_arms(table: pd.DataFrame, protocol: Protocol) -> None:
 
 def _split(
     dataset: Dataset, table: pd.DataFrame, protocol: Protocol, study_key: str | None
-) -> pd.Series:
+) -> tuple[pd.Series, list[Adaptation]]:
+    """Each patient's side; what the stored split says otherwise than the protocol's rule."""
+    section = protocol.split
     stored = read_table(dataset.split_path).set_index("patient_id")["split"]
-    return complete_split(stored, table.index, section=protocol.split, study_key=study_key)
+    split = complete_split(stored, table, section=section, study_key=study_key)
+    if section.by != "random":
+        require_both_sides(split, table["arm"], section)
+    return split, standing_elsewhere(split, table, section)
 
 
 def _labels(table: pd.DataFrame, protocol: Protocol) -> list[str]:
@@ -132,9 +143,18 @@ def _folds(table: pd.DataFrame, protocol: Protocol) -> tuple[pd.Series, list[Ada
     )
 
 
+def _center(table: pd.DataFrame) -> dict[str, Variable]:
+    """The center as a variable of Table 1, where there are several."""
+    if "center" not in table or table["center"].nunique() < 2:
+        return {}
+    levels = tuple(sorted(table["center"].dropna().astype(str).unique()))
+    return {"center": Variable(name="center", label="Center", kind="categorical", levels=levels)}
+
+
 def _tables_one(
     table: pd.DataFrame, protocol: Protocol, codebook: Mapping[str, Variable]
 ) -> list[TableOne]:
+    codebook = {**codebook, **_center(table)}
     if protocol.cohort.observed_times:
         codebook = {OBSERVED_TIME.name: OBSERVED_TIME, **codebook}
     compare = partial(table_one, codebook=codebook, small_counts=protocol.cohort.small_counts)

@@ -10,6 +10,7 @@ from components.cohort.baseline import TableOne
 from components.cohort.eligibility import Eligibility
 from components.cohort.endpoint import survival_target
 from components.cohort.label import LabelLedger
+from components.cohort.missingness import Missingness
 from components.promotion.records import Decision, Evidence
 from components.reporting.content import ReportContent
 from components.reporting.flow_diagram import PartCount
@@ -64,6 +65,7 @@ def report_study(
             parts=part_counts(table, tuple(arms)),
             baseline=tuple(TableOne.model_validate(one) for one in results["cohort"]["tables_one"]),
             ledger=LabelLedger.model_validate(results["cohort"]["ledger"]),
+            missing=Missingness.model_validate(results["cohort"]["missing"]),
             arms=tuple(arms.values()),
             nomograms=read_nomograms(results["nomograms"]),
             adaptations=adaptations,

@@ -1,6 +1,10 @@
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from tableone import TableOne as PackageTable
 
 from components.cohort.baseline import lilliefors_p, table_one
 
@@ -36,7 +40,7 @@ def test_quartiles_missing_cells_and_smd():
     groups = pd.Series(["a"] * 100 + ["b"] * 100)
     row = table_one(table, groups, title="t").rows[0]
     assert row.test == "Mann-Whitney U"
-    assert row.n_missing == 1
+    assert row.missing == (1, 0)
     kept = np.delete(a, 3)
     pooled = np.sqrt((kept.var(ddof=1) + b.var(ddof=1)) / 2)
     assert row.smd == pytest.approx(abs(kept.mean() - b.mean()) / pooled)
@@ -63,3 +67,96 @@ def test_lilliefors_tells_normal_from_skewed_and_keeps_its_level():
     assert 0.035 < rejected < 0.065
     assert lilliefors_p(rng.exponential(size=60)) < 0.01
     assert lilliefors_p(np.ones(10)) == 0.0
+
+
+@pytest.fixture(scope="module")
+def hospital():
+    """Both arms with a normal, a skewed, a two-level and a three-level column, and empty cells."""
+    rng = np.random.default_rng(4)
+    n = 300
+    table = pd.DataFrame(
+        {
+            "age_years": rng.normal(60, 9, n),
+            "ggt_u_per_l": rng.lognormal(4, 0.7, n),
+            "sex": rng.choice(["male", "female"], n, p=[0.8, 0.2]),
+            "bclc_stage": rng.choice(["A", "B", "C"], n, p=[0.5, 0.3, 0.2]),
+        }
+    )
+    for column in table:
+        table.loc[rng.random(n) < 0.05, column] = None
+    return table, pd.Series(rng.choice(["hepatectomy", "tace"], n, p=[0.6, 0.4]))
+
+
+def test_it_is_the_table_of_the_package_tableone_given_the_same_tests(hospital):
+    """Counts, shares, quartiles, differences and p-values; tableone's own tests are others."""
+    table, groups = hospital
+    own = {row.variable: row for row in table_one(table, groups, title="t").rows if row.missing}
+    tests = {
+        "age_years": lambda *samples: stats.ttest_ind(*samples).pvalue,
+        "ggt_u_per_l": lambda *samples: stats.mannwhitneyu(*samples).pvalue,
+        "sex": lambda *counts: stats.chi2_contingency(counts, correction=False).pvalue,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        package = PackageTable(
+            table.assign(arm=groups),
+            columns=list(table),
+            categorical=["sex", "bclc_stage"],
+            nonnormal=["age_years", "ggt_u_per_l"],
+            groupby="arm",
+            pval=True,
+            smd=True,
+            htest=tests,
+            decimals={"age_years": 2, "ggt_u_per_l": 2},
+            include_null=False,
+        )
+    differences = package.smd_table.iloc[:, 0]
+    for name, row in own.items():
+        assert package.htest_table.loc[name, "P-Value"] == pytest.approx(row.p_value, rel=1e-12)
+        assert abs(differences[name]) == pytest.approx(row.smd, rel=1e-9)
+    shown = package.tableone["Grouped by arm"]
+    assert shown["Missing"].iloc[1:].tolist() == [
+        *(own[name].n_missing for name in ("age_years", "ggt_u_per_l")),
+        *(cell for name in ("sex", "bclc_stage") for cell in _missing_once(own[name], table[name])),
+    ]
+    for name in ("age_years", "ggt_u_per_l"):
+        line = shown.loc[f"{name}, median [Q1,Q3]"].iloc[0]
+        ours = [
+            cell.replace(", ", ",").replace("(", "[").replace(")", "]") for cell in own[name].cells
+        ]
+        assert [line["hepatectomy"], line["tace"]] == ours
+    line = shown.loc[("sex, n (%)", "male")]
+    assert [line["hepatectomy"], line["tace"]] == [
+        cell.replace("%", "") for cell in own["sex"].cells
+    ]
+
+
+def _missing_once(row, column):
+    """As tableone prints them: the number of empty cells beside a variable's first level."""
+    return [row.n_missing, *[""] * (column.nunique() - 1)]
+
+
+def test_tableone_by_itself_corrects_for_continuity_where_the_study_did_not():
+    counts = np.array([[118, 40], [160, 91]])
+    assert round(stats.chi2_contingency(counts).pvalue, 3) != 0.021
+    assert round(stats.chi2_contingency(counts, correction=False).pvalue, 3) == 0.021
+
+
+@pytest.mark.parametrize(
+    ("shape", "test"), [("normal", "one-way ANOVA"), ("lognormal", "Kruskal-Wallis")]
+)
+def test_three_groups_have_a_test_too(shape, test):
+    rng = np.random.default_rng(8)
+    values = getattr(rng, shape)(2, 0.6, 180)
+    groups = pd.Series(["a", "b", "c"] * 60)
+    row = table_one(pd.DataFrame({"age_years": values}), groups, title="t").rows[0]
+    parts = [values[groups == name] for name in "abc"]
+    expected = stats.f_oneway(*parts) if shape == "normal" else stats.kruskal(*parts)
+    assert row.test == test
+    assert row.p_value == pytest.approx(expected.pvalue)
+
+
+def test_a_column_of_one_value_has_no_test():
+    table = pd.DataFrame({"tumor_number": [1.0] * 40})
+    row = table_one(table, pd.Series(["a", "b"] * 20), title="t").rows[0]
+    assert (row.p_value, row.test, row.smd) == (None, None, None)

@@ -33,21 +33,53 @@ def test_too_many_test_patients_are_refused(clinical):
         first_split(clinical, section=section, seed=1)
 
 
+def test_each_center_and_event_gives_its_share_of_test_patients():
+    n = 400
+    table = pd.DataFrame(
+        {
+            "arm": "tace",
+            "death": [0, 1] * (n // 2),
+            "center": ["north"] * 240 + ["south"] * 120 + ["east"] * 40,
+        },
+        index=[f"P{i:03d}" for i in range(n)],
+    )
+    split = first_split(table, section=SplitSection(test_share=0.25), seed=1)
+    shares = (split == "test").groupby([table["center"], table["death"]]).mean()
+    assert (shares == 0.25).all()
+
+
+def test_centers_of_one_patient_do_not_tilt_the_events():
+    n = 120
+    table = pd.DataFrame(
+        {"arm": "tace", "death": [0, 1] * (n // 2), "center": [f"c{i:03d}" for i in range(n)]},
+        index=[f"P{i:03d}" for i in range(n)],
+    )
+    split = first_split(table, section=SplitSection(test_share=0.25), seed=1)
+    assert table["death"][split == "test"].mean() == 0.5
+
+
+def test_an_unknown_center_is_drawn_from_like_any_other(clinical):
+    clinical["center"] = None
+    section = SplitSection(test_share=0.5)
+    assert (first_split(clinical, section=section, seed=1) == "test").sum() == 30
+
+
 def test_newcomers_move_nobody_and_need_the_key(clinical):
     section = SplitSection(test_share=0.25)
     stored = first_split(clinical.iloc[:50], section=section, seed=1)
     with pytest.raises(CohortRejected, match="ARMWISE_STUDY_KEY"):
-        complete_split(stored, clinical.index, section=section, study_key=None)
-    whole = complete_split(stored, clinical.index, section=section, study_key="k")
+        complete_split(stored, clinical, section=section, study_key=None)
+    whole = complete_split(stored, clinical, section=section, study_key="k")
     assert (whole.loc[stored.index] == stored).all()
-    again = complete_split(stored, clinical.index[::-1], section=section, study_key="k")
+    again = complete_split(stored, clinical[::-1], section=section, study_key="k")
     assert (again.loc[whole.index] == whole).all()
 
 
 def test_the_keyed_hash_keeps_the_share():
     ids = pd.Index([f"N-{i}" for i in range(4000)])
     nobody = pd.Series([], dtype=object, index=pd.Index([], dtype=object))
-    whole = complete_split(nobody, ids, section=SplitSection(test_share=0.25), study_key="k")
+    table = pd.DataFrame(index=ids)
+    whole = complete_split(nobody, table, section=SplitSection(test_share=0.25), study_key="k")
     assert abs((whole == "test").mean() - 0.25) < 0.02
 
 
