@@ -65,7 +65,7 @@ _NO_AGENT = {"no", "none", "without", "n", "nil", "0", "-", "native"}
 class AcquisitionHeader(Record):
     """How a series was scanned: what the manifest may keep of its headers. None: not said.
 
-    Numbers are medians over the slices; `spacing_mm` is that of the voxel grid along (i, j, k).
+    Numbers are medians over the slices; the spacings are those of the voxel grid along i, j and k.
     """
 
     manufacturer: str | None = None
@@ -78,7 +78,9 @@ class AcquisitionHeader(Record):
     pitch: float | None = None
     ctdi_vol_mgy: float | None = None
     slice_thickness_mm: float | None = None
-    spacing_mm: tuple[float, float, float] | None = None
+    spacing_x_mm: float | None = None
+    spacing_y_mm: float | None = None
+    spacing_z_mm: float | None = None
     reconstruction_diameter_mm: float | None = None
     gantry_tilt_deg: float | None = None
     contrast_agent_given: bool | None = None

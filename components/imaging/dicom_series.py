@@ -249,7 +249,8 @@ def _series(slices: list[Slice]) -> DicomSeries:
         ordered = sorted(slices, key=lambda one: (one.instance_number, one.frame, str(one.path)))
         return DicomSeries(tuple(ordered), header, None, fault)
     x, y, z = (round(float(side), 4) for side in stacked.geometry.spacing_mm)
-    header = header.model_copy(update={"spacing_mm": (x, y, z)})
+    spacing = {"spacing_x_mm": x, "spacing_y_mm": y, "spacing_z_mm": z}
+    header = header.model_copy(update=spacing)
     return DicomSeries(stacked.slices, header, stacked, None)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.encaps import get_frame
-
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.uid import UID
 
