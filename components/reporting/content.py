@@ -8,6 +8,7 @@ from components.arms.records import ArmModels
 from components.arms.subgroup_records import SubgroupReport
 from components.cohort.baseline import TableOne
 from components.cohort.eligibility import Eligibility
+from components.cohort.gate_records import ValidationReport
 from components.cohort.label import LabelLedger
 from components.cohort.missingness import Missingness
 from components.networks.records import BackboneChoice, SearchResult
@@ -29,6 +30,7 @@ class ReportContent:
     Attributes:
         protocol_text: The protocol's file as it stands.
         parts: Patients and deaths by arm and split, as the models used them.
+        gate: What the validation gate answered, a report a table.
         missing: Missing predictors of the patients studied; None where they were not looked at.
         follow_up: Median follow-up by arm (reverse Kaplan-Meier), days.
         readings: Every reading of the test patients so far, this run's last.
@@ -56,6 +58,7 @@ class ReportContent:
     nomograms: dict[TreatmentArm, Nomogram]
     adaptations: tuple[Adaptation, ...]
     readings: tuple[TestReading, ...]
+    gate: tuple[ValidationReport, ...] = ()
     missing: Missingness | None = None
     follow_up: dict[TreatmentArm, Estimate] = field(default_factory=dict)
     search: SearchResult | None = None

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from components.cohort.baseline import TableOne, TableRow
 from components.cohort.eligibility import Eligibility
+from components.cohort.gate_records import NotAssessable, RuleWarning, named
 from components.cohort.label import LabelLedger
 from components.promotion.records import Decision, Evidence
 from components.reporting.html_table import Table, table
@@ -17,6 +18,8 @@ from components.reporting.wording import (
 )
 from components.study.results import Adaptation, Estimate, Quarantined
 from components.study.vocabulary import Split, TreatmentArm
+
+_NAMED = 5
 
 _UNKNOWN = {
     "ipcw": "Patients with a known label are weighted so in training and in the networks' figures.",
@@ -109,6 +112,26 @@ def excluded_table(eligibility: Eligibility) -> Table:
         rows,
         text_columns=(1,),
     )
+
+
+def warnings_table(warnings: Iterable[RuleWarning]) -> Table:
+    """Rules of the gate that are not met and stop nothing, one line a rule."""
+    rows = [
+        (
+            one.reason,
+            f"{len(one.subjects)} of {one.n_judged}" if one.subjects else ABSENT,
+            named(one.subjects, _NAMED) or ABSENT,
+        )
+        for one in warnings
+    ]
+    columns = ("Found", "How many", "Whom, or what")
+    return table("Warnings of the validation gate", columns, rows, text_columns=(2,))
+
+
+def not_assessable_table(entries: Iterable[NotAssessable]) -> Table:
+    """Rules that the gate could not judge, and what is missing."""
+    rows = [(one.rule, one.why) for one in entries]
+    return table("Not assessable", ("Rule", "What is missing"), rows, text_columns=(1,))
 
 
 def ledger_table(ledger: LabelLedger, *, unknown: str = "ipcw") -> Table:

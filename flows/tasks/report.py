@@ -9,6 +9,7 @@ from components.arms.records import ArmModels
 from components.cohort.baseline import TableOne
 from components.cohort.eligibility import Eligibility
 from components.cohort.endpoint import survival_target
+from components.cohort.gate_records import ValidationReport
 from components.cohort.label import LabelLedger
 from components.cohort.missingness import Missingness
 from components.promotion.records import Decision, Evidence
@@ -65,6 +66,9 @@ def report_study(
             parts=part_counts(table, tuple(arms)),
             baseline=tuple(TableOne.model_validate(one) for one in results["cohort"]["tables_one"]),
             ledger=LabelLedger.model_validate(results["cohort"]["ledger"]),
+            gate=tuple(
+                ValidationReport.model_validate(one) for one in results["validation"]["reports"]
+            ),
             missing=Missingness.model_validate(results["cohort"]["missing"]),
             arms=tuple(arms.values()),
             nomograms=read_nomograms(results["nomograms"]),

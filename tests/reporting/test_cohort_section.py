@@ -8,9 +8,10 @@ import pytest
 
 from components.cohort.baseline import table_one as baseline_table
 from components.cohort.eligibility import assess_eligibility
+from components.cohort.gate_records import NotAssessable, RuleWarning, ValidationReport
 from components.cohort.missingness import missingness
 from components.cohort.schema import Variable
-from components.reporting.blocks import Picture
+from components.reporting.blocks import Folded, Picture, Rows
 from components.reporting.cohort_section import cohort_section
 from components.reporting.flow_diagram import PartCount, draw_flow
 from components.reporting.missing_figure import MOST_COLUMNS, draw_missing
@@ -198,3 +199,38 @@ def test_the_section_draws_what_is_missing_only_where_something_is(content, hosp
         for block in cohort_section(replace(content, missing=complete)).blocks
     ]
     assert complete.sentence in said
+
+
+def test_what_the_gate_warned_of_and_could_not_judge_is_shown(content):
+    report = ValidationReport(
+        table="clinical table",
+        passed=True,
+        stopped_by=(),
+        quarantined=(),
+        expectations=(),
+        warnings=(
+            RuleWarning(
+                reason="ECOG 1 in stage A", n_judged=90, subjects=tuple(f"P{i}" for i in range(7))
+            ),
+            RuleWarning(reason="INR against PT", n_judged=10),
+        ),
+        not_assessable=(NotAssessable(rule="ALBI grade", why="no column 'albumin_g_per_l'"),),
+    )
+    tables = [
+        block.table
+        for block in cohort_section(replace(content, gate=(report,))).blocks
+        if isinstance(block, Rows)
+    ]
+    shown = next(one for one in tables if one.caption == "Warnings of the validation gate")
+    assert shown.rows[0] == ("ECOG 1 in stage A", "7 of 90", "P0, P1, P2, P3, P4 and 2 more")
+    folded = [
+        b for b in cohort_section(replace(content, gate=(report,))).blocks if isinstance(b, Folded)
+    ]
+    assert any(
+        row == ("ALBI grade", "no column 'albumin_g_per_l'")
+        for one in folded
+        for block in one.blocks
+        for row in block.table.rows
+    )
+    headings = [getattr(block, "text", "") for block in cohort_section(content).blocks]
+    assert "Checks of the data" not in headings
