@@ -7,6 +7,7 @@ from typing import Any
 from components.reporting.records import Provenance
 from components.study.results import ArtifactRef
 from flows.context import StudyRun
+from flows.gate_answers import gate_reports, gate_warnings
 from flows.lineage import machine, package_version, software
 from flows.model_chain import data_summary
 from flows.readings import readings_of
@@ -99,11 +100,15 @@ def _tags(run: StudyRun) -> dict[str, str]:
     decision = run.decision
     said = [f"{entry.step}: {entry.done} ({entry.why})" for entry in run.adaptations()]
     held = [f"{entry.patient_id}: {entry.reason}" for entry in run.quarantined()]
+    reports = gate_reports(run.results)
+    unjudged = [f"{one.rule} ({one.why})" for each in reports for one in each.not_assessable]
     return {
         "armwise.gate": decision.verdict if decision else "not published",
         "armwise.gate_reasons": " ".join(decision.reasons)[:5000] if decision else "none",
         "armwise.adaptations": "; ".join(said)[:5000] or "none",
         "armwise.quarantined": "; ".join(held)[:5000] or "none",
+        "armwise.warnings": " ".join(gate_warnings(reports))[:5000] or "none",
+        "armwise.not_assessable": "; ".join(unjudged)[:5000] or "none",
         "armwise.split_hash": run.results["cohort"]["split_hash"],
     }
 

@@ -15,6 +15,7 @@ from components.reporting.records import StepTiming
 from components.study.protocol import Protocol
 from components.study.results import Adaptation, Quarantined
 from components.study.vocabulary import DataOrigin
+from flows.gate_answers import gate_notes
 from flows.lineage import Commit
 from flows.plan import Plan
 from flows.readings import note_reading, readings_of
@@ -113,7 +114,8 @@ class StudyRun:
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the tables that were read, and of who is studied."""
         steps = ("tables", "cohort")
-        return tuple(note for one in steps for note in self.results.get(one, {}).get("notes", ()))
+        said = (note for one in steps for note in self.results.get(one, {}).get("notes", ()))
+        return (*said, *gate_notes(self.results))
 
     @property
     def decision(self) -> Decision | None:

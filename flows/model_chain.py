@@ -10,6 +10,9 @@ from components.reporting.model_card import Lineage as CardLineage
 from components.reporting.records import DataSummary
 from flows.computing import ray_of_run
 from flows.context import StudyRun
+from flows.drift import assess_drift
+from flows.gate_answers import gate_reports
+from flows.gate_artifacts import publish_gate
 from flows.lineage import package_version
 from flows.tasks.arms import fit_arms, read_arms
 from flows.tasks.baselines import fit_baselines, given_radiomics, read_baselines
@@ -23,7 +26,7 @@ from flows.terminal import current_display
 
 
 def judge(run: StudyRun, *, images: bool) -> list[str]:
-    """The validation gate; the patients that it has seen.
+    """The validation gate, drift since the last promotion among it; the patients that it has seen.
 
     Raises:
         CohortRejected: The data cannot be used; Data Docs are linked from the run all the same.
@@ -36,10 +39,27 @@ def judge(run: StudyRun, *, images: bool) -> list[str]:
         folder=run.folder("validation"),
         images=images,
     )
+    drift = assess_drift(
+        run.tracking,
+        study_dir=run.settings.study_path,
+        dataset=run.dataset,
+        protocol=run.protocol,
+        data_md5=run.data.md5,
+        docs_dir=Path(validation["docs"]),
+    )
+    run.results["drift"] = {"reports": [drift.model_dump(mode="json")]}
     with current_display().platform("MLflow"):
         run.tracking.log_folder(run.run_id, Path(validation["docs"]), folder="data_docs")
+    publish_gate(gate_reports(run.results), docs=_page_of(run))
     require_passed(validation)
     return list(validation["patients"])
+
+
+def _page_of(run: StudyRun) -> str:
+    """The run's page in MLflow, where the Data Docs lie under Artifacts."""
+    page = run.tracking.run_url(run.run_id)
+    ui = f"http://{run.settings.host}:{run.settings.port}"
+    return f"{ui}{page}" if page.startswith("/") else page
 
 
 def cohort_step(

@@ -32,9 +32,32 @@ def read_clinical(dataset: Dataset, *, predictors: tuple[str, ...]) -> pd.DataFr
         CohortRejected: The table cannot be read, lacks a column that the protocol needs, names a
             predictor that armwise does not know, or holds text where numbers belong.
     """
-    table = read_table(dataset.clinical_path)
-    where = dataset.clinical_path.name
-    codebook = dataset.codebook()
+    return typed_clinical(
+        read_table(dataset.clinical_path),
+        predictors=predictors,
+        codebook=dataset.codebook(),
+        where=dataset.clinical_path.name,
+    )
+
+
+def typed_clinical(
+    table: pd.DataFrame,
+    *,
+    predictors: tuple[str, ...],
+    codebook: Mapping[str, Variable],
+    where: str,
+) -> pd.DataFrame:
+    """A clinical table as `read_clinical` gives it, from one that was read elsewhere.
+
+    Args:
+        table: As it was stored, `patient_id` a column.
+        predictors: The predictors that must be there.
+        codebook: What the predictors are.
+        where: What a message calls the table.
+
+    Raises:
+        CohortRejected: As `read_clinical`.
+    """
     _require(table, where, (*REQUIRED_COLUMNS, *predictors), codebook)
     if table["patient_id"].isna().any():
         rows = [str(row) for row in table.index[table["patient_id"].isna()][:_SHOWN]]

@@ -10,7 +10,9 @@ Consequence = Literal["stop", "quarantine", "warn"]
 """Of a rule that is not met: the flow stops, the patient is set aside, or it is said."""
 
 SHOWN = 20
-"""Pseudonyms named in a sentence."""
+"""Pseudonyms named where the flow stops, and in the Data Docs."""
+
+_SHOWN_IN_WARNING = 5
 
 
 class ExpectationResult(Record):
@@ -45,7 +47,7 @@ class RuleWarning(Record):
         if not self.subjects:
             return self.reason
         counted = f"{len(self.subjects)} of {self.n_judged}"
-        return f"{self.reason}: {counted} ({named(self.subjects)})"
+        return f"{self.reason}: {counted} ({named(self.subjects, _SHOWN_IN_WARNING)})"
 
 
 class NotAssessable(Record):
@@ -82,16 +84,19 @@ class ValidationReport(Record):
         return self
 
 
-def named(subjects: Sequence[str]) -> str:
-    """The first of some pseudonyms, and how many more there are."""
-    more = f" and {len(subjects) - SHOWN} more" if len(subjects) > SHOWN else ""
-    return ", ".join(subjects[:SHOWN]) + more
+def named(subjects: Sequence[str], shown: int = SHOWN) -> str:
+    """The first of some subjects, and how many more there are."""
+    more = f" and {len(subjects) - shown} more" if len(subjects) > shown else ""
+    separator = "; " if any("," in one for one in subjects) else ", "
+    return separator.join(subjects[:shown]) + more
 
 
 def not_assessable_sentence(entries: Sequence[NotAssessable]) -> str:
-    """One sentence for all that could not be judged, by what is missing; "" for nothing."""
+    """One sentence for all that could not be judged; "" for nothing."""
     if not entries:
         return ""
-    rules = f"{len(entries)} rules" if len(entries) > 1 else "1 rule"
+    if len(entries) <= _SHOWN_IN_WARNING:
+        rules = "; ".join(f"{entry.rule} ({entry.why})" for entry in entries)
+        return f"Not assessable: {rules}."
     why = "; ".join(dict.fromkeys(entry.why for entry in entries))
-    return f"Not assessable: {rules} of the validation gate ({why})."
+    return f"Not assessable: {len(entries)} rules of the validation gate ({why})."

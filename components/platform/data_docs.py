@@ -6,11 +6,11 @@ MLflow's file viewer lets through; and it lists the values that it found. Both a
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.study.results import Quarantined
+from components.cohort.gate_records import ValidationReport, named
 
 _VALUES = (
     "unexpected_list",
@@ -23,11 +23,20 @@ _VALUES = (
 )
 """Fields of a result that hold cells of the table."""
 
+_MEDIAN = "expect_column_median_to_be_between"
+_NO_EXCEPTION = {
+    "raised_exception": False,
+    "exception_message": None,
+    "exception_traceback": None,
+}
+
 _NOT_SELF_CONTAINED = re.compile(
     r"<script.*?</script>|<link\b[^>]*>|<nav class=\"navbar.*?</nav>|<footer.*?</footer>"
     r"|background: url\([^)]*\)[^;]*;",
     re.DOTALL,
 )
+# A warning alone is a failure to Great Expectations, and none to the gate, which says it above.
+_STATUS = re.compile(r"<br>\s*<span class=\"h6\" >Status:</span>.*?(?:Failed|Succeeded)", re.DOTALL)
 _LINK = re.compile(r"<a href=\"\.\./[^\"]*\"[^>]*>(.*?)</a>", re.DOTALL)
 _ACTIONS = re.compile(r"<div class=\"card mb-3\">.*?(?=<div class=\"card d-md-block)", re.DOTALL)
 
@@ -53,16 +62,14 @@ i { white-space: nowrap; }
 </style>"""
 
 
-def render_page(
-    answer: Any, path: Path, *, quarantined: Sequence[Quarantined], stopped_by: Sequence[str]
-) -> Path:
+def render_page(answer: Any, path: Path, *, report: ValidationReport) -> Path:
     """Write the page of a validation and return its path; the result's values are removed.
 
     Args:
         answer: Great Expectations' result object; changed in place.
         path: The HTML file to write.
-        quarantined: Who goes into quarantine, shown by pseudonym with the reason.
-        stopped_by: Why the flow stops; empty where it goes on.
+        report: What the gate says of it, shown above: why the flow stops, who goes into quarantine,
+            what is warned of, what could not be judged.
     """
     from great_expectations.render.renderer import ValidationResultsPageRenderer
     from great_expectations.render.view import DefaultJinjaPageView
@@ -72,28 +79,50 @@ def render_page(
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(answer)
     page = DefaultJinjaPageView().render(document)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        _self_contained(page, _verdict(stopped_by) + _quarantine_table(quarantined)),
-        encoding="utf-8",
-    )
+    path.write_text(_self_contained(page, _gate(report)), encoding="utf-8")
     return path
 
 
 def _forget_values(row: Any) -> None:
     for field in _VALUES:
         row.result.pop(field, None)
+    # A library's error can quote the cell that it met.
+    row.exception_info = dict(_NO_EXCEPTION)
     observed = row.result.get("observed_value")
-    if observed is not None:  # a share of empty cells; the page refuses numpy's numbers
+    if row.expectation_config.type == _MEDIAN:  # of an odd number of patients it is one's value
+        row.result.pop("observed_value", None)
+    elif observed is not None:  # a share of empty cells; the page refuses numpy's numbers
         row.result["observed_value"] = float(observed)
 
 
 def _self_contained(page: str, ours: str) -> str:
     page = _NOT_SELF_CONTAINED.sub("", page)
     page = _ACTIONS.sub("", page)
+    page = _STATUS.sub("", page)
     page = _LINK.sub(r"\1", page)
     page = page.replace("Data asset: None<br>", "")
     page = page.replace("</head>", f'<meta charset="utf-8">{_STYLE}</head>', 1)
     return page.replace('<div id="section-1"', f'{ours}<div id="section-1"', 1)
+
+
+def _gate(report: ValidationReport) -> str:
+    """The gate's answer: stop, quarantine, warnings, what could not be judged."""
+    held = [(one.patient_id, one.reason) for one in report.quarantined]
+    warned = [(one.reason, _count(one.n_judged, one.subjects)) for one in report.warnings]
+    open_rules = [(one.rule, one.why) for one in report.not_assessable]
+    return "".join(
+        (
+            _verdict(report.stopped_by),
+            _table("Quarantine", f"{len(held)} set aside", ("Patient", "Reason"), held),
+            _table("Warnings", f"{len(warned)}", ("Rule not met", "Whom it concerns"), warned),
+            _table(
+                "Not assessable",
+                f"{len(open_rules)} rules, not met and not broken",
+                ("Rule", "Why"),
+                open_rules,
+            ),
+        )
+    )
 
 
 def _verdict(stopped_by: Sequence[str]) -> str:
@@ -103,14 +132,20 @@ def _verdict(stopped_by: Sequence[str]) -> str:
     return f"<h5>The flow stops</h5><ul>{reasons}</ul>"
 
 
-def _quarantine_table(quarantined: Sequence[Quarantined]) -> str:
-    if not quarantined:
-        return "<h5>Quarantine</h5><p>No patient was set aside.</p>"
-    rows = "".join(
-        f"<tr><td>{html.escape(row.patient_id)}</td><td>{html.escape(row.reason)}</td></tr>"
-        for row in quarantined
-    )
-    return (
-        f"<h5>Quarantine: {len(quarantined)} set aside</h5>"
-        f"<table><tr><th>Patient</th><th>Reason</th></tr>{rows}</table>"
-    )
+def _count(n_judged: int, subjects: Sequence[str]) -> str:
+    if not subjects:
+        return "the column as a whole"
+    return f"{len(subjects)} of {n_judged}: {named(subjects)}"
+
+
+def _table(
+    title: str, counted: str, heads: tuple[str, str], rows: Iterable[tuple[str, str]]
+) -> str:
+    lines = [
+        f"<tr><td>{html.escape(first)}</td><td>{html.escape(second)}</td></tr>"
+        for first, second in rows
+    ]
+    if not lines:
+        return f"<h5>{title}: none</h5>"
+    head = "".join(f"<th>{one}</th>" for one in heads)
+    return f"<h5>{title}: {counted}</h5><table><tr>{head}</tr>{''.join(lines)}</table>"

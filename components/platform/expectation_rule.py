@@ -31,6 +31,7 @@ class Rule:
         asked: What the rule asks, in a few words; by default from its kind and column.
         needs: The table's columns without which it cannot be judged; by default its own column. Of
             a column that was derived for the rule these are the columns that it was derived from.
+        fewest: Known cells without which it cannot be judged.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Rule:
     consequence: Consequence = "quarantine"
     asked: str = ""
     needs: tuple[str, ...] = ()
+    fewest: int = 1
 
     @property
     def column(self) -> str:
@@ -56,12 +58,9 @@ class Rule:
         return self.needs or (self.column,)
 
 
-def exists(column: str) -> Rule:
-    """The flow stops without this column."""
-    reason = (
-        f"expected the column '{column}', found none; rename the column in the source table, or "
-        "take it out of the protocol"
-    )
+def exists(column: str, *, remedy: str) -> Rule:
+    """The flow stops without this column; `remedy` says what to do then."""
+    reason = f"expected the column '{column}', found none; {remedy}"
     return Rule("ExpectColumnToExist", {"column": column}, reason, "stop")
 
 
@@ -91,5 +90,6 @@ def holds(
     needs: tuple[str, ...],
 ) -> Rule:
     """A derived column of true, false and empty is nowhere false."""
-    arguments = {"column": column, "value_set": [True]}
+    # The description is what the Data Docs show: "belongs to the set of True" tells nothing.
+    arguments = {"column": column, "value_set": [True], "description": asked}
     return Rule("ExpectColumnValuesToBeInSet", arguments, reason, consequence, asked, needs)

@@ -1,11 +1,17 @@
-"""Step `validation`: the gate on the clinical table and the image manifest."""
+"""Step `validation`: the gate on the clinical table, the image manifest and the follow-up."""
 
 from pathlib import Path
 
+import pandas as pd
+
 from components.cohort.clinical_table import read_clinical
 from components.cohort.dataset import Dataset, read_table
-from components.platform.data_quality import ValidationReport, validate_clinical, validate_manifest
+from components.cohort.followup_checks import follow_up_of_arms
+from components.cohort.gate_records import ValidationReport
+from components.platform.data_quality import validate_clinical, validate_manifest
+from components.platform.figures_quality import validate_follow_up
 from components.study.protocol import Protocol
+from flows.gate_answers import gate_line
 from flows.steps import Result, step_task
 from flows.tasks.cohort import protocol_predictors
 from flows.terminal import current_display
@@ -28,19 +34,9 @@ def validate_data(
     display = current_display()
     with display.step("Validation") as progress:
         dataset.card()
-        predictors = protocol_predictors(protocol)
-        table = read_clinical(dataset, predictors=predictors)
+        table = read_clinical(dataset, predictors=protocol_predictors(protocol))
         with display.platform("Great Expectations"):
-            reports = [
-                validate_clinical(
-                    table,
-                    protocol.cohort,
-                    predictors=predictors,
-                    arms=[arm.value for arm in protocol.study.arms],
-                    codebook=dataset.codebook(),
-                    docs_dir=folder,
-                )
-            ]
+            reports = [_clinical(table, dataset, protocol, folder)]
             if images:
                 reports.append(
                     validate_manifest(
@@ -51,16 +47,45 @@ def validate_data(
                         docs_dir=folder,
                     )
                 )
-        held = [entry for report in reports for entry in report.quarantined]
-        n_held = len({entry.patient_id for entry in held})
-        n_rules = sum(len(report.expectations) for report in reports)
-        progress.note = f"{n_rules} expectations, {n_held} patients quarantined"
+            held = [entry for report in reports for entry in report.quarantined]
+            reports.append(
+                _follow_up(table, dataset, protocol, folder, {one.patient_id for one in held})
+            )
+        progress.note = gate_line(reports)
     return {
         "reports": [report.model_dump(mode="json") for report in reports],
         "patients": list(dict.fromkeys(table.index)),
         "quarantined": [entry.model_dump() for entry in held],
         "docs": str(folder),
     }
+
+
+def _clinical(
+    table: pd.DataFrame, dataset: Dataset, protocol: Protocol, folder: Path
+) -> ValidationReport:
+    return validate_clinical(
+        table,
+        protocol.cohort,
+        predictors=protocol_predictors(protocol),
+        arms=[arm.value for arm in protocol.study.arms],
+        codebook=dataset.codebook(),
+        maximum_days_ct=protocol.eligibility.maximum_days_ct_before_treatment,
+        docs_dir=folder,
+    )
+
+
+def _follow_up(
+    table: pd.DataFrame, dataset: Dataset, protocol: Protocol, folder: Path, held: set[str]
+) -> ValidationReport:
+    arms = follow_up_of_arms(
+        table,
+        arms=[arm.value for arm in protocol.study.arms],
+        predictors={arm.value: protocol.clinical.predictors[arm] for arm in protocol.study.arms},
+        horizon_days=protocol.label.horizon_days,
+        codebook=dataset.codebook(),
+        without=held,
+    )
+    return validate_follow_up(arms, protocol.cohort, docs_dir=folder)
 
 
 def require_passed(result: Result) -> None:

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from components.cohort.schema import MANIFEST_COLUMNS
+from components.cohort.schema import PREDICTORS as TABLE_1
 from components.errors import CohortRejected
+from components.platform.data_expectations import clinical_rules
 from components.platform.data_quality import validate_clinical, validate_manifest
 from components.study.protocol.cohort import CohortSection
 from components.study.results import Quarantined
@@ -115,7 +117,10 @@ def test_empty_cells_are_no_fault_below_the_share_and_stop_the_flow_above():
 def test_a_missing_column_stops_the_flow_and_is_named():
     report = gate(clinical().drop(columns="bclc_stage"))
 
-    assert report.stopped_by == ("expected the column 'bclc_stage', found none",)
+    assert report.stopped_by == (
+        "expected the column 'bclc_stage', found none; rename the column in the source table, or "
+        "take it out of the protocol",
+    )
 
 
 def test_too_many_in_quarantine_stop_the_flow_with_everyone_named():
@@ -169,7 +174,206 @@ def test_a_manifest_without_a_column_stops_the_flow():
         manifest(["P000"]).drop(columns="roi_voxels"), SECTION, patient_ids=["P000"]
     )
 
-    assert report.stopped_by == ("expected the column 'roi_voxels', found none",)
+    (sentence,) = report.stopped_by
+    assert sentence.startswith("expected the column 'roi_voxels', found none")
+
+
+def warned(report, word):
+    """The one warning whose reason holds a word."""
+    (only,) = (one for one in report.warnings if word in one.reason)
+    return only
+
+
+def test_what_a_rule_between_columns_finds_is_one_counted_warning_with_pseudonyms():
+    table = clinical().assign(ecog_ps=["0", "1"] * 10)
+    table.loc["P001", "ecog_ps"] = None
+
+    report = gate(table)
+    found = warned(report, "ECOG performance status above 0")
+
+    assert report.passed
+    assert report.quarantined == ()
+    assert found.subjects == tuple(f"P{number:03d}" for number in range(3, 20, 2))
+    assert found.n_judged == 19
+    assert "9 of 19 (P003, P005" in found.sentence
+
+
+def test_a_contradicted_albi_grade_puts_the_patient_into_quarantine():
+    table = clinical().assign(bilirubin_umol_per_l=15.0, albumin_g_per_l=40.0, albi_grade="1")
+    table.loc["P004", "albi_grade"] = "2"
+    table.loc["P005", "albi_grade"] = None
+
+    (only,) = gate(table).quarantined
+
+    assert only.patient_id == "P004"
+    assert only.reason.startswith("column 'albi_grade': not the grade of bilirubin")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "word"),
+    [
+        ("days_to_data_cut", -4.0, "treated after the data cut"),
+        ("days_to_data_cut", 1.0, "after the data cut (days_to_data_cut)"),
+        ("tumor_number", 2.5, "not a whole number"),
+        ("os_days", 43_101.0, "more than a hundred years"),
+    ],
+)
+def test_further_cells_put_their_patient_into_quarantine(column, value, word):
+    table = clinical().assign(days_to_data_cut=3000.0, tumor_number=2.0)
+    table.loc["P006", column] = value
+
+    (only,) = gate(table).quarantined
+
+    assert only.patient_id == "P006"
+    assert word in only.reason
+
+
+def test_a_ct_at_the_wrong_time_is_told_and_left_to_eligibility():
+    table = clinical().assign(days_ct_to_treatment=5.0)
+    table.loc["P002", "days_ct_to_treatment"] = -3.0
+    table.loc["P003", "days_ct_to_treatment"] = 15.0
+
+    report = gate(table, maximum_days_ct=14)
+
+    assert report.quarantined == ()
+    assert warned(report, "CT after treatment").subjects == ("P002",)
+    assert warned(report, "more than 14 days").subjects == ("P003",)
+
+
+def test_day_zero_and_empty_endpoints_are_told():
+    table = clinical()
+    table["death"] = table["death"].astype(float)
+    table.loc["P001", "os_days"] = 0.0
+    table.loc["P002", "death"] = np.nan
+
+    report = gate(table)
+
+    assert report.quarantined == ()
+    assert warned(report, "day 0 counts as day 0.5").subjects == ("P001",)
+    assert warned(report, "'death' is empty").subjects == ("P002",)
+
+
+def test_another_unit_stops_the_flow_where_a_model_needs_the_column():
+    table = clinical()
+    table["tumor_diameter_cm"] = table["tumor_diameter_cm"] / 10 + 0.1
+
+    report = gate(table)
+
+    assert not report.passed
+    (sentence,) = report.stopped_by
+    assert "'tumor_diameter_cm': the median lies outside 1 to 16 cm" in sentence
+    assert "such as mm" in sentence
+
+
+def test_another_unit_of_another_column_is_a_warning():
+    table = clinical().assign(bilirubin_umol_per_l=np.linspace(1.0, 3.0, 20))  # mg/dL
+
+    report = gate(table)
+
+    assert report.passed
+    assert warned(report, "'bilirubin_umol_per_l': the median").subjects == ()
+
+
+def test_too_many_in_quarantine_for_a_unit_says_the_unit():
+    table = clinical()
+    table["albumin_g_per_l"] = table["albumin_g_per_l"] / 10
+
+    many, unit = gate(table).stopped_by
+
+    assert many.startswith("20 patients are in quarantine")
+    assert "such as g/dL" in unit
+
+
+def test_a_date_in_the_quarter_stops_the_flow():
+    table = clinical().assign(treatment_quarter="2019Q3")
+    table.loc["P009", "treatment_quarter"] = "2019-07-04"
+
+    report = gate(table)
+
+    (sentence,) = report.stopped_by
+    assert "no calendar date may stand in the data" in sentence
+    assert sentence.endswith("P009")
+    assert "2019-07-04" not in report.to_json()
+
+
+def test_a_column_that_is_missing_or_empty_is_not_assessable_never_passed():
+    report = gate(clinical().assign(inr=np.nan))
+    why = {one.rule: one.why for one in report.not_assessable}
+
+    assert why["range of 'inr'"] == "column 'inr' is empty"
+    assert why["range of 'age_years'"] == "column 'age_years' is missing"
+    assert why["coding of 'sex'"] == "column 'sex' is missing"
+    assert why["'albi_grade' against bilirubin and albumin"] == (
+        "columns 'albi_grade', 'bilirubin_umol_per_l' are missing"
+    )
+    judged = {row.column for row in report.expectations}
+    assert not judged & {"inr", "age_years", "sex", "albi_grade_agrees"}
+
+
+def test_a_rule_that_concerns_nobody_is_not_assessable():
+    report = gate(clinical().assign(bclc_stage="C", ecog_ps="1"))
+    why = {one.rule: one.why for one in report.not_assessable}
+
+    assert why["'bclc_stage' A and B against 'ecog_ps'"] == (
+        "it concerns nobody whose cells are known"
+    )
+    assert "'bclc_stage' against ECOG 3 and 4" not in why
+
+
+def test_few_known_cells_have_no_median():
+    table = clinical().assign(age_years=np.nan)
+    table.loc[table.index[:4], "age_years"] = 50.0
+    why = {one.rule: one.why for one in gate(table).not_assessable}
+
+    assert why["unit (by the median) of 'age_years'"] == (
+        "column 'age_years' has 4 known cells, fewer than 5"
+    )
+
+
+def test_a_column_that_does_not_vary_is_told():
+    found = warned(gate(clinical().assign(sex="male")), "'sex' is the same in all patients")
+    assert found.subjects == ()
+
+
+@pytest.mark.parametrize("column", list(TABLE_1))
+def test_every_column_of_table_1_has_its_rules(column):
+    variable = TABLE_1[column]
+    rules = clinical_rules(SECTION, predictors=(), arms=ARMS)
+    kinds = {rule.kind for rule in rules if rule.column == column}
+
+    assert "ExpectColumnUniqueValueCountToBeBetween" in kinds
+    if variable.kind == "categorical":
+        assert "ExpectColumnValuesToBeInSet" in kinds
+    else:
+        assert "ExpectColumnValuesToBeBetween" in kinds
+    if variable.kind == "continuous":
+        assert "ExpectColumnMedianToBeBetween" in kinds
+
+
+def test_what_cannot_be_computed_is_no_pass():
+    table = clinical()
+    table["tumor_diameter_cm"] = table["tumor_diameter_cm"].astype(object)
+    table.loc["P003", "tumor_diameter_cm"] = "secret"
+
+    report = gate(table)
+
+    assert not report.passed
+    assert "'tumor_diameter_cm' could not be judged" in "".join(report.stopped_by)
+    assert "secret" not in report.to_json()
+
+
+def test_data_docs_show_what_is_warned_of_and_what_could_not_be_judged(tmp_path):
+    table = clinical().assign(ecog_ps="1", age_years=61.7, creatinine_umol_per_l=3.75)
+    gate(table, docs_dir=tmp_path)
+    page = (tmp_path / "clinical_table.html").read_text(encoding="utf-8")
+
+    assert "A or B with an ECOG performance status above 0" in page
+    assert "20 of 20: P000, P001" in page
+    assert "Not assessable" in page
+    assert "column &#x27;sex&#x27; is missing" in page
+    assert "Failed" not in page  # of a warning the gate says otherwise
+    for value in ("61.7", "3.75"):  # of a median, and outside its range
+        assert value not in page
 
 
 def test_data_docs_show_patients_and_reasons_but_no_value_and_no_network(tmp_path):
@@ -184,7 +388,7 @@ def test_data_docs_show_patients_and_reasons_but_no_value_and_no_network(tmp_pat
     assert report.docs == str(tmp_path / "clinical_table.html")
     for patient_id in ("P007", "P008", "P009"):
         assert patient_id in page
-    for value in ("987", "secret", "31337"):
+    for value in ("987.25", "secret", "31337.0"):  # the time of the run holds digits too
         assert value not in page
         assert value not in report.to_json()
     assert "P001" not in page

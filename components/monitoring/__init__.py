@@ -1,0 +1,1 @@
+"""What changes after a model was fitted: drift of the data."""
