@@ -1,4 +1,4 @@
-"""The first split of a cohort: drawn once, written beside the data, never drawn again."""
+"""The first split of a cohort: settled once, written beside the data, never settled again."""
 
 from pathlib import Path
 
@@ -21,13 +21,14 @@ def draw_first_split(
 
     Raises:
         UsageError: There is a split already.
-        CohortRejected: The clinical table cannot be read, lacks a column, or an arm is too small.
+        CohortRejected: The clinical table cannot be read or lacks a column, an arm is too small, or
+            a split by center or quarter cannot be followed.
     """
     dataset = Dataset(data)
     if dataset.split_path.exists():
         msg = (
             f"expected no {dataset.split_path}, there is one and nobody moves; patients who came "
-            "later are placed by ARMWISE_STUDY_KEY"
+            "later are placed by ARMWISE_STUDY_KEY, or by the rule of a split by center or quarter"
         )
         raise UsageError(msg)
     table = read_table(dataset.clinical_path)

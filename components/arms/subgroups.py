@@ -33,15 +33,21 @@ class Grouping:
     cut: float | None = None
 
     @classmethod
-    def of(cls, train: pd.DataFrame, variable: Variable | None, name: str) -> "Grouping":
-        """The levels of training patients, in the codebook's order; numbers at the median."""
+    def of(
+        cls, tables: Mapping[Split, pd.DataFrame], variable: Variable | None, name: str
+    ) -> "Grouping":
+        """The levels of all patients, in the codebook's order; numbers at the training median.
+
+        A level may have test patients alone: those of a center that was kept for the test.
+        """
+        train = tables[Split.TRAIN]
         cells = train[name].dropna()
         label = name.replace("_", " ").capitalize() if variable is None else variable.label
         if is_numeric_dtype(cells) and not is_bool_dtype(cells) and not _has_levels(variable):
             cut = float(cells.median())
             unit = f" {variable.unit}" if variable is not None and variable.unit else ""
             return cls(name, label, (f"up to {cut:g}{unit}", f"above {cut:g}{unit}"), cut)
-        seen = sorted(set(cells.astype(str)))
+        seen = sorted({word for table in tables.values() for word in _words(table[name])})
         ordered = () if variable is None else variable.levels
         known = [level for level in ordered if level in seen]
         return cls(name, label, (*known, *(level for level in seen if level not in known)))
@@ -53,6 +59,10 @@ class Grouping:
             return cells.astype(str).where(cells.notna())
         low, high = self.levels
         return pd.Series(np.where(cells > self.cut, high, low), cells.index).where(cells.notna())
+
+
+def _words(cells: pd.Series) -> set[str]:
+    return set(cells.dropna().astype(str))
 
 
 def _has_levels(variable: Variable | None) -> bool:
@@ -115,7 +125,7 @@ def _of_variable(
 ) -> list[Subgroups]:
     """One variable in one arm, training patients first."""
     kind = patients.fitted.nomogram_kind
-    grouping = Grouping.of(patients.tables[Split.TRAIN], codebook.get(name), name)
+    grouping = Grouping.of(patients.tables, codebook.get(name), name)
     found = []
     for split, table in patients.tables.items():
         group = grouping.assign(table)

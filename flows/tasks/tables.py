@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from components.cohort.dataset import Dataset, DatasetCard
+from components.cohort.split_rules import rule_text
 from components.cohort.splitting import first_split
 from components.errors import CohortRejected
 from components.intake.clinical_import import ClinicalImport, import_clinical
@@ -120,7 +121,16 @@ def _departures(
                     why="the mapping says what the table holds",
                 )
             )
-    if protocol.split.test_patients is not None and "split" not in clinical.table:
+    if "split" in clinical.table:
+        said.append(
+            Adaptation(
+                step="tables",
+                asked=f"split by {protocol.split.by}: {rule_text(protocol.split)}",
+                done="training and test patients as the sheet has them",
+                why="the mapping names a column for it (split)",
+            )
+        )
+    elif protocol.split.test_patients is not None:
         said.append(
             Adaptation(
                 step="tables",

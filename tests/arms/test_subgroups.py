@@ -158,3 +158,15 @@ def test_patients_with_gaps_are_judged_where_they_are_imputed(judge, patients):
     for one in report.judged:
         assert sum(level.n for level in one.levels) == len(patients[one.split])
         assert all(level.c_harrell.value is not None for level in one.levels)
+
+
+def test_a_center_kept_for_the_test_is_a_level_of_the_test_alone(judge, patients):
+    apart = {
+        split: table.assign(center="north" if split is Split.TRAIN else "south")
+        for split, table in patients.items()
+    }
+    train, test = judge(apart, "center").judged
+    assert [level.level for level in train.levels] == ["north", "south"]
+    assert [level.n for level in train.levels] == [len(apart[Split.TRAIN]), 0]
+    assert test.levels[1].n == len(apart[Split.TEST])
+    assert test.levels[1].c_harrell.value is not None
