@@ -21,6 +21,9 @@ MAX_VOXELS = 512 * 1024 * 1024
 MAX_BYTES = 4 * MAX_VOXELS
 _CHUNK = 1 << 20
 _FEWEST_PER_AXIS = 2
+_NIFTI_HEADER = 348
+_NIFTI_FLOATS = {16, 64}
+"""Codes of float32 and float64."""
 _ORTHONORMAL = 1e-3
 
 
@@ -45,22 +48,39 @@ def read_ct(path: Path, *, pseudonym: str, role: str) -> tuple[Volume, tuple[str
     try:
         with _inflated(path) as plain:
             reader.SetFileName(str(plain))
-            _check_length(reader, plain)
+            n_bad = _check_content(reader, plain)
             image = reader.Execute()
     except (RuntimeError, OSError, EOFError, zlib.error):
         raise PatientRejected(pseudonym, unreadable(role)) from None
+    if n_bad:
+        raise PatientRejected(pseudonym, no_number(n_bad, role))
     voxels, notes = to_hu(sitk.GetArrayFromImage(image), pseudonym=pseudonym, role=role)
     return Volume(voxels, Geometry.of(image)), notes
 
 
-def _check_length(reader: sitk.ImageFileReader, plain: Path) -> None:
-    """Raises EOFError where a NIfTI file is shorter than its header says: ITK would add zeros."""
+def _check_content(reader: sitk.ImageFileReader, plain: Path) -> int:
+    """How many voxels of a NIfTI file hold no number: ITK would make zeros of them.
+
+    Raises:
+        EOFError: The file is shorter than its header says; there too ITK would add zeros.
+    """
     if not reader.HasMetaDataKey("vox_offset") or not plain.name.lower().endswith(".nii"):
-        return
+        return 0
     n_voxels = int(np.prod([int(n) for n in reader.GetSize()]))
-    n_bytes = n_voxels * int(reader.GetMetaData("bitpix")) // 8
-    if plain.stat().st_size < float(reader.GetMetaData("vox_offset")) + n_bytes:
+    n_bits, start = int(reader.GetMetaData("bitpix")), int(float(reader.GetMetaData("vox_offset")))
+    if plain.stat().st_size < start + n_voxels * n_bits // 8:
         raise EOFError
+    if int(reader.GetMetaData("datatype")) not in _NIFTI_FLOATS:
+        return 0
+    with plain.open("rb") as file:
+        order = "<" if int.from_bytes(file.read(4), "little") == _NIFTI_HEADER else ">"
+    values = np.memmap(plain, f"{order}f{n_bits // 8}", "r", offset=start, shape=n_voxels)
+    return n_voxels - int(np.isfinite(values).sum())
+
+
+def no_number(n_voxels: int, role: str) -> str:
+    """The sentence for a volume that holds voxels without a value."""
+    return f"{role}: {n_voxels} voxels hold no number (NaN or infinite); export it again"
 
 
 @contextmanager
@@ -133,8 +153,7 @@ def to_hu(values: VoxelArray, *, pseudonym: str, role: str) -> tuple[VoxelArray,
     if np.issubdtype(values.dtype, np.floating):
         n_bad = int(values.size - np.isfinite(values).sum())
         if n_bad:
-            reason = f"{role}: {n_bad} voxels hold no number (NaN or infinite); export it again"
-            raise PatientRejected(pseudonym, reason)
+            raise PatientRejected(pseudonym, no_number(n_bad, role))
         values = np.rint(values)
     low, high = HU_RANGE
     n_above = int((values > high).sum())

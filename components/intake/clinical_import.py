@@ -1,7 +1,7 @@
 """A hospital's clinical sheet as a table of armwise, by a column mapping."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -53,6 +53,17 @@ class ClinicalImport:
     adaptations: tuple[Adaptation, ...]
     notes: tuple[str, ...]
     origins: Mapping[str, SheetOrigin] = field(default_factory=dict, repr=False)
+
+    def without(self, patients: Sequence[str]) -> "ClinicalImport":
+        """The same without some patients, who have left the study."""
+        left = set(patients)
+        return replace(
+            self,
+            table=self.table[~self.table.index.isin(left)],
+            quarantined=tuple(one for one in self.quarantined if one.patient_id not in left),
+            notes=(*self.notes, f"{len(left)} patients of the sheet have withdrawn: not imported"),
+            origins={name: origin for name, origin in self.origins.items() if name not in left},
+        )
 
 
 def import_clinical(

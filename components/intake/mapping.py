@@ -16,7 +16,7 @@ from components.cohort.schema import (
 )
 from components.errors import UsageError
 from components.intake import mapping_images, mapping_parts
-from components.intake.mapping_images import ImageSource, StudyDates
+from components.intake.mapping_images import Below, ImageSource, StudyDates
 from components.intake.mapping_parts import (
     ArmSource,
     Cells,
@@ -30,7 +30,6 @@ from components.intake.mapping_parts import (
     SplitColumn,
     StudyIdentity,
     TableFormat,
-    Text,
 )
 from components.study.faults import fault_text
 from components.study.vocabulary import TreatmentArm
@@ -61,7 +60,7 @@ class ColumnMapping(TableFormat):
     features: FeatureTable = Field(default_factory=FeatureTable)
     feature_ids: FeatureIds | None = None
     missing: Cells = ()
-    clinical: Text | None = None
+    clinical: Below | None = None
     images: ImageSource | None = None
     dates: StudyDates | None = None
 

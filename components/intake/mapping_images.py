@@ -1,14 +1,31 @@
 """The parts of a mapping that say where images, their ROIs and the dates of a study are found."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from components.intake.mapping_parts import Cells, SomeCells, Text
+from components.intake.mapping_parts import Cells, Text, as_list
 from components.study.results import Record
 
 PATIENT = "{patient}"
 """Stands in a path for the patient's id as the sheet has it."""
+
+
+def _inside(pattern: str) -> str:
+    """Refuses a pattern that could lead out of the imported folder.
+
+    Raises:
+        ValueError: It is absolute or climbs.
+    """
+    parts = pattern.replace("\\", "/").split("/")
+    if pattern.startswith(("/", "\\", "~")) or ".." in parts or ":" in parts[0]:
+        msg = f"'{pattern}': expected a path below the imported folder, without '..'"
+        raise ValueError(msg)
+    return pattern
+
+
+Below = Annotated[Text, AfterValidator(_inside)]
+"""A path below the imported folder, or a pattern of such."""
 
 
 class PhaseSource(Record):
@@ -20,7 +37,7 @@ class PhaseSource(Record):
     start of the injection. They are asked in this order; what fits several series fits none.
     """
 
-    path: Cells = ()
+    path: Annotated[tuple[Below, ...], BeforeValidator(as_list)] = ()
     series: Cells = ()
     seconds_after_contrast: tuple[float, float] | None = None
 
@@ -44,7 +61,7 @@ class RoiSource(Record):
     without it every segment is one. `drawn_on` says on which phase it was drawn.
     """
 
-    path: SomeCells
+    path: Annotated[tuple[Below, ...], BeforeValidator(as_list), Field(min_length=1)]
     segments: Cells = ()
     drawn_on: Literal["arterial", "portal_venous"] = "arterial"
 
@@ -57,7 +74,7 @@ class ImageSource(Record):
     lesions by number of the reader.
     """
 
-    dicom: Text | None = None
+    dicom: Below | None = None
     arterial: PhaseSource
     portal_venous: PhaseSource
     roi: RoiSource
@@ -70,27 +87,7 @@ class ImageSource(Record):
             if not phase.path and self.dicom is None:
                 msg = f"{name}: 'series' and 'seconds_after_contrast' need 'dicom', the folder"
                 raise ValueError(msg)
-        for pattern in self._patterns():
-            _inside(pattern)
         return self
-
-    def _patterns(self) -> list[str]:
-        rois = (self.roi, *self.readers.values())
-        paths = [*self.arterial.path, *self.portal_venous.path]
-        paths += [path for roi in rois for path in roi.path]
-        return [*paths, *([self.dicom] if self.dicom is not None else [])]
-
-
-def _inside(pattern: str) -> None:
-    """Refuses a pattern that could lead out of the imported folder.
-
-    Raises:
-        ValueError: It is absolute or climbs.
-    """
-    parts = pattern.replace("\\", "/").split("/")
-    if pattern.startswith(("/", "\\", "~")) or ".." in parts or ":" in parts[0]:
-        msg = f"'{pattern}': expected a path below the imported folder, without '..'"
-        raise ValueError(msg)
 
 
 class StudyDates(Record):

@@ -12,7 +12,7 @@ from components.study.results import Record
 from components.study.vocabulary import DataOrigin, TreatmentArm
 
 
-def _as_list(value: object) -> object:
+def as_list(value: object) -> object:
     """One cell value may stand without brackets; a key without anything is an empty list."""
     if isinstance(value, str):
         return [value] if value.strip() else []
@@ -20,8 +20,8 @@ def _as_list(value: object) -> object:
 
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Cells = Annotated[tuple[Text, ...], BeforeValidator(_as_list)]
-SomeCells = Annotated[tuple[Text, ...], BeforeValidator(_as_list), Field(min_length=1)]
+Cells = Annotated[tuple[Text, ...], BeforeValidator(as_list)]
+SomeCells = Annotated[tuple[Text, ...], BeforeValidator(as_list), Field(min_length=1)]
 NUMBER_RULES = ("age_years", "days_ct_to_treatment")
 
 

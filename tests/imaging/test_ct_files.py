@@ -114,6 +114,15 @@ def test_what_is_no_ct_volume_is_refused_in_words(tmp_path, hu, make, phrase):
     assert phrase in reason(path)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["Zhang.nii", "Zhang.nii.gz"])
+def test_a_nifti_s_voxels_without_a_value_are_not_taken_for_zeros(tmp_path, hu, name, dtype):
+    values = hu.astype(dtype)
+    values[2, 3, 4] = np.nan
+    sitk.WriteImage(image(values), str(tmp_path / name))
+    assert "1 voxels hold no number" in reason(tmp_path / name)
+
+
 def header(path, **changes):
     """Rewrites lines of a plain NRRD header."""
     head, data = path.read_bytes().split(b"\n\n", 1)
