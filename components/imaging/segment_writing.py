@@ -42,8 +42,8 @@ def write_segments(path: Path, segments: Sequence[Segment]) -> tuple[str, ...]:
         DataError: There is nothing to write, or the lesions lie impossibly far apart.
         OSError: The disk does not take it.
     """
-    if not segments:
-        raise DataError("expected at least one segment to write, came none")
+    if not any(segment.mask.voxels.any() for segment in segments):
+        raise DataError("expected at least one segment with a marked voxel to write, came none")
     masks, grid, notes = _on_one_grid([segment.mask for segment in segments])
     sizes = [int(np.count_nonzero(mask)) for mask in masks]
     order = sorted(range(len(masks)), key=lambda number: (-sizes[number], number))

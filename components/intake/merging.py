@@ -11,7 +11,7 @@ import pandas as pd
 from components.cohort.schema import ENDPOINT_COLUMNS
 from components.study.results import Record
 
-What = Literal["joined", "outcome", "clinical", "images"]
+What = Literal["joined", "outcome", "clinical", "images", "roi"]
 
 
 class Change(Record):

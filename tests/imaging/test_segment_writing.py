@@ -167,7 +167,9 @@ def test_an_roi_on_a_tilted_gantry_keeps_its_place_and_volume(tmp_path):
     assert ml == pytest.approx(4 / 3 * np.pi, rel=0.03)
 
 
-def test_nothing_to_write_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="expected at least one segment"):
-        write_segments(tmp_path / "roi.seg.nrrd", [])
+def test_nothing_to_write_is_an_error(tmp_path, drawn):
+    empty = Segment("x", Volume(np.zeros_like(drawn.masks[0]), drawn.geometry))
+    for segments in ([], [empty]):
+        with pytest.raises(DataError, match="expected at least one segment"):
+            write_segments(tmp_path / "roi.seg.nrrd", segments)
     assert not list(tmp_path.iterdir())
