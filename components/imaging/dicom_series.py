@@ -27,7 +27,7 @@ from components.imaging.dicom_files import (
     quiet,
     read_header,
 )
-from components.imaging.dicom_slices import Slice, make_slice
+from components.imaging.dicom_slices import CT_CLASSES, Slice, make_slice
 from components.imaging.dicom_splitting import split_series
 from components.imaging.dicom_stacks import SliceStack, StackFault, stack
 from components.imaging.dicom_voxels import read_stack
@@ -207,7 +207,7 @@ def _inspect(path: Path) -> _Found:
             if sop_class in _SEGMENTATIONS:
                 return _Found(path, is_segmentation=True)
             if "Rows" not in dataset:
-                return _Found(path, other=NO_IMAGE)
+                return _Found(path, other=NOT_PARSED if sop_class in CT_CLASSES else NO_IMAGE)
             frames = enumerate(frame_attributes(dataset))
             return _Found(path, tuple(make_slice(path, k, of, pixels) for k, of in frames))
     except UnreadableDicom as error:

@@ -23,7 +23,7 @@ MAX_SIDE = 4096
 """Pixels; CT matrices are 512, of late 1024 or 2048."""
 MAX_PIXEL_MM = 10.0
 
-_CT = {CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage}
+CT_CLASSES = {CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage}
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _MODALITIES = {"CR", "DX", "MG", "MR", "NM", "OT", "PT", "RF", "US", "XA"}
 _SCREENSHOTS = {"SCREEN SAVE", "SCREEN_SAVE", "SCREENSHOT", "DOSE_INFO"}
@@ -146,7 +146,9 @@ def _kind_fault(attributes: Mapping[str, Any]) -> str | None:
         return "a localizer"
     if types & _PROJECTIONS:
         return "a projection (MIP or rendering), whose values are no HU of slices"
-    return None if _text(attributes, "SOPClassUID") in _CT else "no CT image by its SOP class"
+    return (
+        None if _text(attributes, "SOPClassUID") in CT_CLASSES else "no CT image by its SOP class"
+    )
 
 
 def _layout_fault(attributes: Mapping[str, Any], pixels: PixelBytes) -> str | None:

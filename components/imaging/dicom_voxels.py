@@ -155,18 +155,19 @@ def _require_sound(dataset: Dataset, one: Slice) -> None:
 
 def _to_hu(raw: NDArray[np.integer], one: Slice, counts: _Counts) -> HuArray:
     slope, intercept = one.hu_scale
-    exact = slope == int(slope) and intercept == int(intercept)
-    if exact:
-        hu = raw.astype(np.int64) * int(slope) + int(intercept)
+    if slope == 1 and intercept == int(intercept):
+        hu = raw.astype(np.int32) + int(intercept)
     else:
         hu = np.rint(raw * slope + intercept).astype(np.int64)
     if one.padding is not None:
         is_padding = (raw >= one.padding[0]) & (raw <= one.padding[1])
         hu[is_padding] = AIR_HU
         counts.padding += int(is_padding.sum())
-    counts.below += int((hu < AIR_HU).sum())
-    counts.above += int((hu > HIGHEST_HU).sum())
-    return np.clip(hu, AIR_HU, HIGHEST_HU).astype(np.int16)
+    if hu.min() < AIR_HU or hu.max() > HIGHEST_HU:
+        counts.below += int((hu < AIR_HU).sum())
+        counts.above += int((hu > HIGHEST_HU).sum())
+        hu = hu.clip(AIR_HU, HIGHEST_HU)
+    return hu.astype(np.int16)
 
 
 def _placed(hu: HuArray, stack: SliceStack, k: int) -> HuArray:

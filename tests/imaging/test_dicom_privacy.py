@@ -112,13 +112,13 @@ def assert_clean(text):
 def planted(tmp_path):
     """A folder named for nobody, whose files have a canary wherever one can stand."""
 
-    def write(**attributes):
+    def write(n=2, **attributes):
         def edit(ds, k):
             ds.update(planted_attributes())
             for keyword, value in attributes.items():
                 setattr(ds, keyword, value)
 
-        CtSeries(hu=ramp(2, 4, 4), edit=edit, prefix=NAME).write(tmp_path)
+        CtSeries(hu=ramp(n, 4, 4), edit=edit, prefix=NAME).write(tmp_path)
         return tmp_path
 
     return write
@@ -155,7 +155,7 @@ def test_no_canary_of_a_refused_series_is_shown(planted, keyword, capfd):
         "RescaleType",
     }:
         value = NUMBER
-    folder = planted(**{keyword: value})
+    folder = planted(1, **{keyword: value})
 
     text = shown(folder).replace("31415 x", "").replace("x 31415", "")
 
