@@ -26,6 +26,7 @@ from flows.step_results import read_results
 from flows.steps import Result
 from flows.tasks.arms import patients_of, read_arms, with_scores
 from flows.tasks.cohort import protocol_predictors, read_cohort
+from flows.tasks.signature import no_signature
 from flows.tasks.tables import protocol_of_tables
 
 SCRIPT = Path(__file__).parent / "export_template" / "refit.R"
@@ -68,7 +69,8 @@ def finished_run(settings: Settings, wanted: str) -> FinishedRun:
             "where it was made, or run the study again here"
         )
         raise UsageError(msg)
-    results = read_results(settings.home_path, record)
+    # Without features a run has no step of this name.
+    results = {"signature": no_signature(), **read_results(settings.home_path, record)}
     try:
         protocol = Protocol.model_validate(run.protocol)
     except ValidationError:
