@@ -11,7 +11,11 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - the name that its own documentation uses
 
 from components.errors import PatientRejected
-from components.imaging.volume import FloatArray, Geometry, Volume, VoxelArray
+from components.imaging.label_image import LabelImage, read_label_image
+from components.imaging.roi import trimmed
+from components.imaging.volume import FloatArray, Geometry, Volume
+
+_COMPRESSED_NIFTI = [".nii", ".gz"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ def open_ct(path: Path, *, patient_id: str) -> CtFile:
         PatientRejected: The file is missing, unreadable, or no single-channel 3D volume.
     """
     _require(path, patient_id=patient_id)
+    _refuse_twin(path, patient_id=patient_id)
     reader = _reader(path)
     try:
         reader.ReadImageInformation()
@@ -62,7 +67,9 @@ def open_ct(path: Path, *, patient_id: str) -> CtFile:
 
 
 def read_roi(path: Path, *, patient_id: str) -> Volume:
-    """The patient's ROI as a mask; of several segments the one with most voxels.
+    """The patient's ROI as a mask, cut to the part that holds any segment.
+
+    Of several segments it is the one with most voxels.
 
     A .seg.nrrd with overlapping segments has a layer for each overlap, and a label value means
     another segment in another layer: a segment is a pair of layer and value.
@@ -71,31 +78,21 @@ def read_roi(path: Path, *, patient_id: str) -> Volume:
         PatientRejected: The file is missing, unreadable, or holds no marked voxel.
     """
     _require(path, patient_id=patient_id)
-    image = _execute(_reader(path), path, patient_id=patient_id)
-    if image.GetDimension() != 3:
-        reason = f"{path.name}: expected a 3D segmentation, came {image.GetDimension()} dimensions"
-        raise PatientRejected(patient_id, reason)
-    labels = sitk.GetArrayFromImage(image)
-    layers = labels.reshape(*labels.shape[:3], -1)
-    segments = [segment for c in range(layers.shape[3]) for segment in _segments(layers[..., c], c)]
+    image = read_label_image(path, patient_id=patient_id, role=path.name)
+    # Cut first: an ROI takes a thousandth of its file's voxels.
+    parts = [trimmed(Volume(layer, image.geometry)) for layer in image.layers]
+    segments = LabelImage(tuple(part.voxels for part in parts), image.geometry).segments()
     if not segments:
         raise PatientRejected(patient_id, f"{path.name}: the ROI is empty")
     _, layer, value = max(segments, key=lambda segment: (segment[0], -segment[1], -segment[2]))
-    return Volume(layers[..., layer] == value, Geometry.of(image))
-
-
-def _segments(layer: VoxelArray, number: int) -> list[tuple[int, int, float]]:
-    values, counts = np.unique(layer, return_counts=True)
-    return [
-        (int(count), number, float(value))
-        for value, count in zip(values, counts, strict=True)
-        if value > 0
-    ]
+    return Volume(parts[layer].voxels == value, parts[layer].geometry)
 
 
 def _reader(path: Path) -> Any:
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
+    if path.suffixes[-2:] == _COMPRESSED_NIFTI:  # else every format is asked, file by file
+        reader.SetImageIO("NiftiImageIO")
     return reader
 
 
@@ -109,6 +106,18 @@ def _execute(reader: Any, path: Path, *, patient_id: str) -> Any:
 def _require(path: Path, *, patient_id: str) -> None:
     if not path.is_file():
         raise PatientRejected(patient_id, f"{path.name} is missing")
+
+
+def _refuse_twin(path: Path, *, patient_id: str) -> None:
+    """Refuses `x.nii.gz` beside `x.nii`: ITK would take the header of one, the voxels of the other.
+
+    Raises:
+        PatientRejected: Both are there.
+    """
+    plain = path.with_suffix("")
+    if path.suffixes[-2:] == _COMPRESSED_NIFTI and plain.exists():
+        reason = f"{plain.name} lies beside {path.name} and would be read in its place; remove one"
+        raise PatientRejected(patient_id, reason)
 
 
 def _unreadable(path: Path) -> str:

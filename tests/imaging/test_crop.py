@@ -3,9 +3,10 @@ import pytest
 import SimpleITK as sitk  # noqa: N813 - the name that its own documentation uses
 
 from components.errors import PatientRejected
+from components.imaging import readers
 from components.imaging.crop import crop_patient
 from components.imaging.readers import open_ct, read_roi
-from components.imaging.roi import largest_slice, square_field
+from components.imaging.roi import largest_slice, occupied, square_field
 from tests.imaging.conftest import DIRECTIONS, Grid, ball
 
 
@@ -149,3 +150,57 @@ def test_a_rejection_survives_the_way_between_processes(write_case, section):
     again = pickle.loads(pickle.dumps(error))
 
     assert (again.patient_id, again.reason, str(again)) == ("p1", error.reason, str(error))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_occupied_box_holds_every_marked_voxel_and_no_more(axis):
+    voxels = np.zeros((7, 9, 11), np.uint8)
+    voxels[2, 3, 4] = 1
+    voxels[tuple(np.where(np.arange(3) == axis, [5, 7, 9], [2, 3, 4]))] = 3
+    box = occupied(voxels)
+    assert [one.start for one in box] == [2, 3, 4]
+    assert [one.stop for one in box] == np.where(
+        np.arange(3) == axis, [6, 8, 10], [3, 4, 5]
+    ).tolist()
+    assert voxels[box].sum() == voxels.sum()
+
+
+def test_nothing_marked_is_an_empty_box():
+    assert np.zeros((3, 4, 5))[occupied(np.zeros((3, 4, 5)))].size == 0
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_a_mask_keeps_its_place_when_it_is_cut(write_case, direction):
+    case = write_case(roi=Grid(direction=direction))
+    whole = sitk.ReadImage(str(case.roi))
+    marked = np.argwhere(sitk.GetArrayFromImage(whole))[:, ::-1]
+    expected = [whole.TransformIndexToPhysicalPoint([int(n) for n in one]) for one in marked]
+    mask = read_roi(case.roi, patient_id="p1")
+    assert mask.voxels.size < np.prod(whole.GetSize())
+    found = mask.geometry.to_physical(np.argwhere(mask.voxels)[:, ::-1].astype(np.float64))
+    assert np.allclose(sorted(map(tuple, found)), sorted(expected))
+
+
+def test_each_phase_is_inflated_once_and_only_around_the_field(write_case, section, monkeypatch):
+    case, read = write_case(), []
+
+    def execute(reader, path, *, patient_id):
+        image = plainly(reader, path, patient_id=patient_id)
+        read.append((path, image.GetSize()))
+        return image
+
+    plainly = readers._execute
+    monkeypatch.setattr(readers, "_execute", execute)
+    crop_patient("p1", *case.paths, section)
+    assert [path for path, _ in read] == [case.arterial, case.portal_venous]
+    for path, size in read:
+        assert size[2] <= 4
+        assert size[2] < sitk.ReadImage(str(path)).GetSize()[2]
+
+
+def test_a_volume_beside_which_another_of_its_name_lies_is_refused(write_case, section):
+    case = write_case()
+    other = sitk.ReadImage(str(case.arterial)) + 500
+    sitk.WriteImage(other, str(case.arterial.with_suffix("")))
+    with pytest.raises(PatientRejected, match=r"arterial\.nii lies beside arterial\.nii\.gz"):
+        crop_patient("p1", *case.paths, section)
