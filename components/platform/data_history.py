@@ -104,34 +104,43 @@ def note_version(
     return True
 
 
-def mark_lost(home: Path, md5: str, *, why: str) -> None:
-    """Write down that a version can no longer be had, once."""
-    if not any(entry.what == "lost" and entry.md5 == md5 for entry in _ledger(home)):
-        add_line(home / _LEDGER, LedgerEntry(when=_now(), what="lost", md5=md5, message=why))
+def mark_lost(home: Path, md5: str, *, why: str, clinical: pd.DataFrame | None = None) -> None:
+    """Write down that a version can no longer be had, once, its patients counted a last time."""
+    if any(entry.what == "lost" and entry.md5 == md5 for entry in _ledger(home)):
+        return
+    patients, deaths = counts_by_arm(clinical) if clinical is not None else ({}, {})
+    entry = LedgerEntry(
+        when=_now(), what="lost", md5=md5, message=why, patients=patients, deaths=deaths
+    )
+    add_line(home / _LEDGER, entry)
 
 
 def known_versions(study_dir: Path, home: Path, *, data_dir: str = "data") -> list[KnownVersion]:
     """Every version that the ledger or git knows of, oldest first, numbered from 1."""
     lines = _ledger(home)
-    lost = {line.md5: line.message for line in lines if line.what == "lost"}
+    lost = {line.md5: line for line in lines if line.what == "lost"}
     first: dict[str, LedgerEntry] = {}
     for line in (*lines, *_in_git(study_dir, data_dir)):
         if line.what == "version":
             first.setdefault(line.md5, line)
+    unseen = [line for md5, line in lost.items() if md5 not in first]
     ordered = sorted(first.values(), key=lambda line: datetime.fromisoformat(line.when))
-    unseen = [
-        LedgerEntry(when=line.when, what="version", md5=line.md5, message="known no more")
-        for line in lines
-        if line.what == "lost" and line.md5 not in first
-    ]
-    return [
-        KnownVersion(
-            number=number,
-            lost=lost.get(line.md5),
-            **line.model_dump(exclude={"what"}),
-        )
-        for number, line in enumerate((*unseen, *ordered), start=1)
-    ]
+    return [_known(n, line, lost.get(line.md5)) for n, line in enumerate((*unseen, *ordered), 1)]
+
+
+def _known(number: int, line: LedgerEntry, lost: LedgerEntry | None) -> KnownVersion:
+    counted = line if line.patients or lost is None else lost
+    return KnownVersion(
+        number=number,
+        md5=line.md5,
+        when=line.when,
+        message=line.message if line.what == "version" else FOUND,
+        n_files=line.n_files,
+        n_bytes=line.n_bytes,
+        patients=counted.patients,
+        deaths=counted.deaths,
+        lost=lost.message if lost is not None else None,
+    )
 
 
 def choose_version(

@@ -43,13 +43,19 @@ class Place:
         self.name = name
         self._store = store
 
+    @property
+    def folder(self) -> Path | None:
+        """Where it is on this machine; None for a place elsewhere."""
+        return Path(self._store.path) if self._store.fs.protocol == "local" else None
+
     def versions(self) -> set[str]:
         """The versions whose list of files lies here, whatever a history knows of them."""
         return {str(digest) for digest in self._store.all() if str(digest).endswith(".dir")}
 
     def held(self, digests: Collection[str]) -> set[str]:
         """Those of some objects that are here, read or not."""
-        return set(self._store.oids_exist(list(digests)))
+        # DVC's `oids_exist` deletes the damaged ones.
+        return set(self._store.list_oids_exists(list(digests)))
 
     def read(self, digest: str) -> bytes | None:
         """An object's bytes; None where it is not here.
@@ -66,6 +72,13 @@ class Place:
             msg = f"the object {digest} of {self.name} is damaged"
             raise IntegrityError(msg)
         return content
+
+    def read_unchecked(self, digest: str) -> bytes:
+        """An object's bytes, whole or damaged; empty where it is not here."""
+        with contextlib.suppress(FileNotFoundError), self._open(digest) as file:
+            content: bytes = file.read()
+            return content
+        return b""
 
     def is_intact(self, digest: str) -> bool:
         """Whether an object has the bytes that its name says; read piece by piece.

@@ -221,6 +221,12 @@ def open_stores(study_dir: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
         yield repo.cache.local, stores
 
 
+def site_cache_dir(study_dir: Path) -> Path:
+    """Where DVC remembers this workspace's paths and digests, outside of the study's folder."""
+    with _repo(study_dir) as repo:
+        return Path(repo.site_cache_dir)
+
+
 def initialize(study_dir: Path, *, remote: Path) -> None:
     """Make a folder a DVC workspace whose default remote is a folder that is verified."""
     dvc = _dvc()

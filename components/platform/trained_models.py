@@ -1,5 +1,7 @@
 """Registered models by the data version that they were trained on."""
 
+from collections.abc import Collection
+
 from components.platform.tracking import Store, usable
 from components.study.results import Record
 
@@ -20,6 +22,11 @@ class TrainedModel(Record):
     aliases: tuple[str, ...]
     data_md5: str
     run_id: str
+
+    @property
+    def key(self) -> str:
+        """`armwise-backbone/3`."""
+        return f"{self.name}/{self.version}"
 
     @property
     def title(self) -> str:
@@ -59,12 +66,17 @@ def trained_models(store: Store) -> tuple[TrainedModel, ...]:
     return tuple(sorted(models, key=lambda model: (model.name, int(model.version))))
 
 
-def mark_models(store: Store, models: tuple[TrainedModel, ...]) -> None:
-    """Say on each version that its training data held a patient who has withdrawn.
+def mark_models(store: Store, models: Collection[str]) -> None:
+    """Say on versions that their training data held a patient who has withdrawn.
+
+    Args:
+        store: Where they are.
+        models: Their keys; one that is not there any more is left out.
 
     Raises:
         PlatformError: MLflow did not do its part.
     """
-    with usable(store.uri):
-        for model in models:
-            store.client.set_model_version_tag(model.name, model.version, WITHDRAWN_TAG, "yes")
+    for model in trained_models(store):
+        if model.key in models:
+            with usable(store.uri):
+                store.client.set_model_version_tag(model.name, model.version, WITHDRAWN_TAG, "yes")
