@@ -98,5 +98,7 @@ def not_assessable_sentence(entries: Sequence[NotAssessable]) -> str:
     if len(entries) <= _SHOWN_IN_WARNING:
         rules = "; ".join(f"{entry.rule} ({entry.why})" for entry in entries)
         return f"Not assessable: {rules}."
-    why = "; ".join(dict.fromkeys(entry.why for entry in entries))
-    return f"Not assessable: {len(entries)} rules of the validation gate ({why})."
+    return (
+        f"Not assessable: {len(entries)} rules of the validation gate, for lack of columns, cells "
+        "or an earlier version; the Data Docs list them."
+    )
