@@ -14,6 +14,7 @@ from components.imaging.roi import occupied
 from components.imaging.segment import MAX_BYTES
 from components.imaging.volume import Geometry, VoxelArray
 
+COMPRESSED_NIFTI = [".nii", ".gz"]
 _CHUNK = 1024**2
 _FEW = 64
 _NIFTI_1_HEADER, _NIFTI_2_HEADER = 348, 540
@@ -21,10 +22,14 @@ _NIFTI_1_HEADER, _NIFTI_2_HEADER = 348, 540
 
 @dataclass(frozen=True, eq=False)
 class LabelImage:
-    """Layers (k, j, i) of label values on one grid; in each layer a value is another segment."""
+    """Layers (k, j, i) of label values on one grid; in each layer a value is another segment.
+
+    The layers may be views of the memory that `source` owns: copying costs as much as reading.
+    """
 
     layers: tuple[VoxelArray, ...]
     geometry: Geometry
+    source: Any = None
 
     def segments(self) -> list[tuple[int, int, float]]:
         """(voxels, layer, value) of each value above 0 in each layer."""
@@ -49,6 +54,12 @@ def read_label_image(path: Path, *, patient_id: str, role: str) -> LabelImage:
     Raises:
         PatientRejected: The file is unreadable, no 3D segmentation, or absurdly large.
     """
+    if has_plain_twin(path):
+        reason = (
+            f"{role}: an uncompressed file of the same name lies beside it and would be read in "
+            "its place; remove one of the two"
+        )
+        raise PatientRejected(patient_id, reason)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     with path.open("rb") as file:
@@ -65,11 +76,16 @@ def read_label_image(path: Path, *, patient_id: str, role: str) -> LabelImage:
     if not (np.isfinite(geometry.origin_mm).all() and np.isfinite(geometry.spacing_mm).all()):
         reason = f"{role}: its header gives no position in the patient; export it again"
         raise PatientRejected(patient_id, reason)
-    labels = sitk.GetArrayFromImage(image)
+    labels = sitk.GetArrayViewFromImage(image)
     if image.GetDimension() == 4:
-        return LabelImage(tuple(labels), geometry)
+        return LabelImage(tuple(labels), geometry, image)
     layers = labels.reshape(*labels.shape[:3], -1)
-    return LabelImage(tuple(layers[..., n] for n in range(layers.shape[3])), geometry)
+    return LabelImage(tuple(layers[..., n] for n in range(layers.shape[3])), geometry, image)
+
+
+def has_plain_twin(path: Path) -> bool:
+    """Whether `x.nii` lies beside `x.nii.gz`, for which ITK then hands over its voxels."""
+    return path.suffixes[-2:] == COMPRESSED_NIFTI and path.with_suffix("").exists()
 
 
 def _check_size(reader: Any, *, patient_id: str, role: str) -> None:

@@ -11,11 +11,14 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - the name that its own documentation uses
 
 from components.errors import PatientRejected
-from components.imaging.label_image import LabelImage, read_label_image
+from components.imaging.label_image import (
+    COMPRESSED_NIFTI,
+    LabelImage,
+    has_plain_twin,
+    read_label_image,
+)
 from components.imaging.roi import trimmed
 from components.imaging.volume import FloatArray, Geometry, Volume
-
-_COMPRESSED_NIFTI = [".nii", ".gz"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,12 @@ def open_ct(path: Path, *, patient_id: str) -> CtFile:
         PatientRejected: The file is missing, unreadable, or no single-channel 3D volume.
     """
     _require(path, patient_id=patient_id)
-    _refuse_twin(path, patient_id=patient_id)
+    if has_plain_twin(path):
+        reason = (
+            f"{path.stem} lies beside {path.name} and would be read in its place; remove one of "
+            "the two"
+        )
+        raise PatientRejected(patient_id, reason)
     reader = _reader(path)
     try:
         reader.ReadImageInformation()
@@ -91,7 +99,7 @@ def read_roi(path: Path, *, patient_id: str) -> Volume:
 def _reader(path: Path) -> Any:
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    if path.suffixes[-2:] == _COMPRESSED_NIFTI:  # else every format is asked, file by file
+    if path.suffixes[-2:] == COMPRESSED_NIFTI:  # else every format is asked, file by file
         reader.SetImageIO("NiftiImageIO")
     return reader
 
@@ -106,18 +114,6 @@ def _execute(reader: Any, path: Path, *, patient_id: str) -> Any:
 def _require(path: Path, *, patient_id: str) -> None:
     if not path.is_file():
         raise PatientRejected(patient_id, f"{path.name} is missing")
-
-
-def _refuse_twin(path: Path, *, patient_id: str) -> None:
-    """Refuses `x.nii.gz` beside `x.nii`: ITK would take the header of one, the voxels of the other.
-
-    Raises:
-        PatientRejected: Both are there.
-    """
-    plain = path.with_suffix("")
-    if path.suffixes[-2:] == _COMPRESSED_NIFTI and plain.exists():
-        reason = f"{plain.name} lies beside {path.name} and would be read in its place; remove one"
-        raise PatientRejected(patient_id, reason)
 
 
 def _unreadable(path: Path) -> str:

@@ -7,6 +7,7 @@ from components.imaging import readers
 from components.imaging.crop import crop_patient
 from components.imaging.readers import open_ct, read_roi
 from components.imaging.roi import largest_slice, occupied, square_field
+from components.imaging.segmentation import read_segments
 from tests.imaging.conftest import DIRECTIONS, Grid, ball
 
 
@@ -204,3 +205,13 @@ def test_a_volume_beside_which_another_of_its_name_lies_is_refused(write_case, s
     sitk.WriteImage(other, str(case.arterial.with_suffix("")))
     with pytest.raises(PatientRejected, match=r"arterial\.nii lies beside arterial\.nii\.gz"):
         crop_patient("p1", *case.paths, section)
+
+
+def test_a_mask_beside_which_another_of_its_name_lies_is_refused(write_case, tmp_path):
+    mask, other = tmp_path / "mask.nii.gz", tmp_path / "mask.nii"
+    image = sitk.ReadImage(str(write_case().roi))
+    sitk.WriteImage(image, str(mask))
+    read_segments(mask, pseudonym="p1", role="the ROI")
+    sitk.WriteImage(image * 0, str(other))
+    with pytest.raises(PatientRejected, match="the ROI: an uncompressed file of the same name"):
+        read_segments(mask, pseudonym="p1", role="the ROI")
