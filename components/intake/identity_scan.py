@@ -144,7 +144,6 @@ def scan_file(path: Path, *, words: tuple[Word, ...], root: Path) -> FileScan:
     """What one file holds."""
     matcher = _matcher(words)
     examination = Examination(matcher, CONTAINERS)
-    name = shown(path, matcher, root)
     try:
         with path.open("rb") as stream:
             n_bytes = os.fstat(stream.fileno()).st_size
@@ -152,7 +151,11 @@ def scan_file(path: Path, *, words: tuple[Word, ...], root: Path) -> FileScan:
     except FileNotFoundError:
         return FileScan()  # gone since it was listed, as files of running platforms go
     except OSError as error:
-        return FileScan(unread=(f"{name}: {error.strerror or type(error).__name__}",))
+        why = error.strerror or type(error).__name__
+        return FileScan(unread=(f"{shown(path, matcher, root)}: {why}",))
+    if not examination.found and not examination.unread:
+        return FileScan(n_parts=examination.n_parts, n_bytes=n_bytes)
+    name = shown(path, matcher, root)
     found = [
         Found(name, _masked(place, matcher), words[n].label, _is_doubtful(words[n]))
         for place, places in examination.found.items()
@@ -178,12 +181,14 @@ def limits(words: Sequence[Word]) -> list[str]:
     """What a search for these words cannot see, in sentences."""
     how = [how_searched(word) for word in words]
     sentences = {
-        "whole word": "shorter than 5 characters: searched as whole words in text and tables, not "
-        "in voxels",
+        "whole word": "of 3 or 4 characters: searched as whole words in text and tables, not in "
+        "voxels",
         "id cell": "of 1 or 2 characters or of fewer than 5 digits: searched only where ids stand "
         "(columns and keys such as patient_id, DICOM's patient tags, folders below images)",
     }
-    return [f"{how.count(one)} words are {text}" for one, text in sentences.items() if one in how]
+    return [
+        f"{how.count(one)} of the words {text}" for one, text in sentences.items() if one in how
+    ]
 
 
 @lru_cache(maxsize=2)
@@ -220,7 +225,7 @@ def _in_name(path: Path, matcher: Matcher, root: Path) -> list[Found]:
     if path.parent.name == _IMAGES:
         ids = {compared(w.text): n for n, w in enumerate(matcher.words) if w.kind == "patient id"}
         found += [("its name", n) for form, n in ids.items() if form == compared(path.name)]
-    name = shown(path, matcher, root)
+    name = shown(path, matcher, root) if found else ""
     return [
         Found(name, (where,), matcher.words[n].label, _is_doubtful(matcher.words[n]))
         for where, n in dict.fromkeys(found)

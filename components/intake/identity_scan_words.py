@@ -1,8 +1,8 @@
 """What identities are looked for, and how each may be written.
 
-A name is found with its parts in either order and any separator between them (`Zhang^Wei`,
-"wei, zhang", "ZhangWei"), letters with and without their accents, in either case. A date is found
-in the ways that hospitals write it.
+A name is found with its parts in either order and any separator between them (`Family^Given`,
+"given, family", "FamilyGiven"), letters with and without their accents, in either case. A date is
+found in the ways that hospitals write it.
 """
 
 import re
