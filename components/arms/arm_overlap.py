@@ -21,7 +21,7 @@ from components.survival.target import FloatArray, IntArray
 _FOLDS = 5
 _BINS = 20
 _RANGE = (0.1, 0.9)
-_WELL, _THIN, _HARDLY = 0.7, 0.8, 0.9
+_NOT_AT_ALL, _WELL, _THIN, _HARDLY = 0.5, 0.7, 0.8, 0.9
 
 
 def arm_overlap(
@@ -153,9 +153,15 @@ def _sentence(
     else:
         verdict = "the arms hardly overlap: these data do not support a comparison"
     named = {arm: arm.label if arm.label.isupper() else arm.value for arm in (first, second)}
-    return (
+    told = (
         f"The predictors tell {named[second]} from {named[first]} with a c-statistic of {c:.2f} "
-        f"(0.5: not at all), and {in_range[first]} of {sizes[first]} and {in_range[second]} of "
+        "(0.5: not at all)"
+        if c > _NOT_AT_ALL
+        else f"The predictors do not tell {named[second]} from {named[first]} (c-statistic "
+        f"{c:.2f} out of fold, where 0.5 or less is chance)"
+    )
+    return (
+        f"{told}, and {in_range[first]} of {sizes[first]} and {in_range[second]} of "
         f"{sizes[second]} patients have a propensity of {_RANGE[0]:g} to {_RANGE[1]:g}, as if "
         f"either treatment was open to them: {verdict}. What the sheet does not hold may differ "
         "all the same."

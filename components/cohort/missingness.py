@@ -92,7 +92,7 @@ class Missingness(Record):
             return None
         listed = [f"{label} {100 * share:.0f}% in {arm}" for share, label, arm in found[:_NAMED]]
         more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-        return f"Missing values: {', '.join(listed)}{more}; the report shows all by column and arm."
+        return f"Missing values: {', '.join(listed)}{more}."
 
 
 def missingness(

@@ -8,6 +8,7 @@ from components.arms.feasibility_records import (
     HorizonOutlook,
     ModelSize,
 )
+from components.reporting.feasibility_verdict import time_to_recruit
 from components.reporting.html_table import Table, table
 from components.reporting.wording import ABSENT, days_text, estimate_text
 from components.study.results import Estimate
@@ -88,20 +89,20 @@ def size_table(arms: Sequence[ArmFeasibility]) -> Table:
             rows.append((arm.arm.label,))
         rows += [_size_row(arm, one) for one in arm.sizes]
     columns = (
-        "R2 of the Cox model",
+        "R2 taken",
         "Parameters",
         "R2",
         "Shrinkage 0.9",
         "Optimism 0.05",
         "Risk to 0.05",
         "Least n (deaths)",
-        "Training now",
-        "More to recruit",
+        "Now",
+        "To recruit",
     )
     notes = [
         "Patients that each criterion of Riley et al. 2019 (10.1002/sim.7992) asks for: a "
         "shrinkage of at least 0.9, an optimism of at most 0.05 in R2, the overall risk known to "
-        "0.05 either way. R2: Cox and Snell's, corrected for optimism. More to recruit: training "
+        "0.05 either way. R2: Cox and Snell's, corrected for optimism. To recruit: training "
         "and test together, at the split's share. Planned: where nothing is known one takes 15% of "
         "the largest R2 that these deaths allow; the signature is one parameter.",
     ]
@@ -133,7 +134,7 @@ def _further(arm: ArmFeasibility, one: ModelSize) -> str:
     pace = arm.accrual.per_quarter if arm.accrual is not None else 0.0
     if not one.further or not pace:
         return str(one.further)
-    return f"{one.further} ({one.further / pace / 4:.1f} years)"
+    return f"{one.further} ({time_to_recruit(one.further, pace)})"
 
 
 def overlap_table(overlap: ArmOverlap) -> Table:

@@ -6,6 +6,8 @@ from components.arms.feasibility_records import ArmFeasibility, ModelSize
 from components.reporting.wording import count_text, days_text
 from components.study.protocol import Protocol
 
+_QUARTERS_SAID = 8
+
 
 def arm_sentences(arm: ArmFeasibility, protocol: Protocol) -> tuple[str, ...]:
     """Which horizons the arm can speak of, and whether its models have enough patients."""
@@ -45,8 +47,15 @@ def _more(arm: ArmFeasibility, further: int | None) -> str:
     needed = f"{count_text(further, 'more patient')} like these"
     if not pace:
         return needed
-    quarters = math.ceil(further / pace)
-    return f"{needed} ({count_text(quarters, 'quarter')} at {pace:.1f} a quarter)"
+    return f"{needed} ({time_to_recruit(further, pace)} at {pace:.1f} a quarter)"
+
+
+def time_to_recruit(n: int, per_quarter: float) -> str:
+    """How long so many patients take to come: quarters, or years where it is long."""
+    quarters = math.ceil(n / per_quarter)
+    if quarters <= _QUARTERS_SAID:
+        return count_text(quarters, "quarter")
+    return count_text(round(quarters / 4), "year")
 
 
 def _size(arm: ArmFeasibility) -> str:

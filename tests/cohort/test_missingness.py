@@ -29,9 +29,8 @@ def test_cells_are_counted_by_column_and_arm_and_by_what_is_missing_together(cli
 
 def test_a_column_is_notable_by_its_share_in_an_arm_not_in_all(clinical):
     clinical.loc["P-050", "bclc_stage"] = None
-    assert missingness(clinical, arms=tuple(TreatmentArm)).notable.startswith(
-        "Missing values: BCLC stage 5% in TACE;"
-    )
+    notable = missingness(clinical, arms=tuple(TreatmentArm)).notable
+    assert notable == "Missing values: BCLC stage 5% in TACE."
     clinical.loc["P-050", "bclc_stage"] = "A"
     clinical.loc["P-000", "bclc_stage"] = None
     assert missingness(clinical, arms=tuple(TreatmentArm)).notable is None

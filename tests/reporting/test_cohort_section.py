@@ -14,6 +14,7 @@ from components.cohort.schema import Variable
 from components.reporting.blocks import Folded, Picture, Rows
 from components.reporting.cohort_section import cohort_section
 from components.reporting.flow_diagram import PartCount, draw_flow
+from components.reporting.methods_section import methods_section
 from components.reporting.missing_figure import MOST_COLUMNS, draw_missing
 from components.reporting.style import svg_bytes
 from components.reporting.tables import eligibility_table, table_one
@@ -234,3 +235,22 @@ def test_what_the_gate_warned_of_and_could_not_judge_is_shown(content):
     )
     headings = [getattr(block, "text", "") for block in cohort_section(content).blocks]
     assert "Checks of the data" not in headings
+
+
+@pytest.mark.parametrize(
+    ("split", "words"),
+    [
+        ({}, "at random, stratified by arm, event and center"),
+        ({"by": "center", "test_centers": ("coast", "north")}, "the patients of coast, north test"),
+        ({"by": "quarter", "first_test_quarter": "2019Q3"}, "treated from 2019Q3 on test"),
+    ],
+)
+def test_the_methods_name_the_kind_of_split(content, split, words):
+    section = content.protocol.split.model_copy(update=split)
+    protocol = content.protocol.model_copy(update={"split": section})
+    told = [
+        item
+        for block in methods_section(replace(content, protocol=protocol)).blocks
+        for item in getattr(block, "items", ())
+    ]
+    assert sum(words in item and "nobody moves" in item for item in told) == 1
