@@ -9,7 +9,6 @@ from components.arms.records import ArmModels
 from components.cohort.baseline import TableOne
 from components.cohort.eligibility import Eligibility
 from components.cohort.endpoint import survival_target
-from components.cohort.gate_records import ValidationReport
 from components.cohort.label import LabelLedger
 from components.cohort.missingness import Missingness
 from components.promotion.records import Decision, Evidence
@@ -22,6 +21,7 @@ from components.study.protocol import Protocol
 from components.study.results import Adaptation, ArtifactRef, Estimate, Quarantined
 from components.study.vocabulary import Split, TreatmentArm
 from components.survival.kaplan_meier import median_follow_up
+from flows.gate_answers import gate_reports
 from flows.search_result import read_search
 from flows.steps import Result, step_task
 from flows.tasks.arms import read_arms
@@ -66,9 +66,7 @@ def report_study(
             parts=part_counts(table, tuple(arms)),
             baseline=tuple(TableOne.model_validate(one) for one in results["cohort"]["tables_one"]),
             ledger=LabelLedger.model_validate(results["cohort"]["ledger"]),
-            gate=tuple(
-                ValidationReport.model_validate(one) for one in results["validation"]["reports"]
-            ),
+            gate=gate_reports(results),
             missing=Missingness.model_validate(results["cohort"]["missing"]),
             arms=tuple(arms.values()),
             nomograms=read_nomograms(results["nomograms"]),
