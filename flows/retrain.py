@@ -53,7 +53,7 @@ def retrain(
 
 
 def _retrain(settings: Settings, protocol: Protocol, *, fresh: bool) -> dict[str, Any]:
-    data = resolve_data(settings.study_path, workers=settings.workers)
+    data = resolve_data(settings)
     plan = make_plan(protocol, data.md5, place=settings.mlflow_uri)
     record, vanished = finished_run(settings, plan)
     if record is not None and not vanished and not fresh:

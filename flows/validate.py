@@ -31,7 +31,7 @@ def validate(protocol: str = "demo", study_dir: str = ".") -> dict[str, Any]:
     settings = Settings(protocol=protocol, study_dir=Path(study_dir))
     prepare_environment(settings)
     chosen = read_protocol(settings.protocol_path)
-    data = resolve_data(settings.study_path, workers=settings.workers)
+    data = resolve_data(settings)
     plan = make_plan(chosen, data.md5, place=settings.mlflow_uri)
     result, _ = run_step(
         validate_data,

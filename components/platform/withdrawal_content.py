@@ -24,8 +24,8 @@ def without_in_json(value: Any, name: PatientName) -> Any:
     """A JSON value without a patient; None where nothing of it is left.
 
     Goes: what is keyed by the pseudonym, an object one of whose fields is the pseudonym, an item
-    of a list that is, and with it the same place of lists that run beside it. In sentences the
-    pseudonym is replaced.
+    of a list that is, and with it the same place of lists that run beside it. Texts are shortened
+    as `without_in_text` does it.
     """
     left = _without(value, name)
     return None if left is _GONE else left
@@ -33,7 +33,7 @@ def without_in_json(value: Any, name: PatientName) -> Any:
 
 def _without(value: Any, name: PatientName) -> Any:
     if isinstance(value, str):
-        return _GONE if name.is_text(value) else name.erased(value)
+        return _GONE if name.is_text(value) else without_in_text(value, name)
     if isinstance(value, list):
         return [left for left in (_without(item, name) for item in value) if left is not _GONE]
     if isinstance(value, dict):

@@ -45,15 +45,19 @@ def import_(
 
     from components.intake.importing import ImportRequest, import_cohort, require_any
     from components.intake.mapping import read_mapping
+    from components.platform.withdrawal_ledger import require_finished, withdrawn
 
+    require_finished(settings.home_path)
+    study_key = settings.study_key.get_secret_value()
     request = ImportRequest(
         source=source,
         mapping=read_mapping(mapping),
         data=settings.data_path,
         home=settings.home_path,
-        study_key=settings.study_key.get_secret_value(),
+        study_key=study_key,
         workers=workers or settings.workers,
         accept_corrections=accept_corrections,
+        is_withdrawn=withdrawn(settings.home_path, study_key=study_key),
     )
     console = table_console()
     with RunDisplay(console) as display, display.step("Import") as progress:
