@@ -24,6 +24,12 @@ from flows.step_journal import note_step
 from flows.steps import Result, run_step
 from flows.terminal import current_display
 
+_SAYING_ADAPTATIONS = (
+    "tables", "validation", "crops", "cohort", "signature", "nested", "subgroups", "baselines",
+    "nomograms",
+)  # fmt: skip
+"""Steps whose results say themselves where they departed from the protocol."""
+
 
 @dataclass(frozen=True, eq=False)
 class StudyRun:
@@ -101,8 +107,7 @@ class StudyRun:
     def adaptations(self) -> tuple[Adaptation, ...]:
         """Everything so far in which the run departs from its protocol."""
         said = [self.data.adaptation] if self.data.adaptation else []
-        steps = ("tables", "cohort", "signature", "nested", "subgroups", "baselines", "nomograms")
-        for name in steps:
+        for name in _SAYING_ADAPTATIONS:
             entries = self.results.get(name, {}).get("adaptations", [])
             said += [Adaptation.model_validate(entry) for entry in entries]
         search = self.results.get("search", {}).get("search", {})
@@ -113,7 +118,7 @@ class StudyRun:
 
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the tables that were read, and of who is studied."""
-        steps = ("tables", "cohort")
+        steps = ("tables", "validation", "cohort")
         said = (note for one in steps for note in self.results.get(one, {}).get("notes", ()))
         return (*said, *gate_notes(self.results))
 

@@ -1,14 +1,18 @@
 """The flow `validate`: data version, validation gate and crops alone."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 
 from components.cohort.dataset import Dataset
 from components.platform.data_version import file_md5s
+from components.platform.store_state import database_path
 from components.study.protocol import read_protocol
+from flows.drift import assess_drift
 from flows.environment import prepare_environment
+from flows.gate_answers import gate_notes, gate_reports
+from flows.gate_artifacts import publish_gate
 from flows.plan import make_plan
 from flows.settings import Settings
 from flows.steps import run_step
@@ -16,10 +20,13 @@ from flows.tasks.crops import crop_rois
 from flows.tasks.data import resolve_data
 from flows.tasks.validation import require_passed, validate_data
 
+if TYPE_CHECKING:
+    from components.platform.tracking import Store
+
 
 @flow(name="validate", persist_result=False)
 def validate(protocol: str = "demo", study_dir: str = ".") -> dict[str, Any]:
-    """Who would be quarantined and why.
+    """Who would be quarantined and why, what is warned of, and what could not be judged.
 
     Args:
         protocol: A protocol of armwise by name, or a YAML file in the study's folder.
@@ -41,16 +48,41 @@ def validate(protocol: str = "demo", study_dir: str = ".") -> dict[str, Any]:
         protocol=chosen,
         folder=plan.folder(settings.home_path, "validation"),
     )
+    dataset = Dataset(settings.data_path)
+    drift = assess_drift(
+        _store(settings),
+        study_dir=settings.study_path,
+        dataset=dataset,
+        protocol=chosen,
+        data_md5=data.md5,
+        docs_dir=Path(result["docs"]),
+    )
+    answers = {"validation": result, "drift": {"reports": [drift.model_dump(mode="json")]}}
+    publish_gate(gate_reports(answers), docs=Path(result["docs"]).as_uri())
     require_passed(result)
     held = {entry["patient_id"] for entry in result["quarantined"]}
     crops, _ = run_step(
         crop_rois,
         name="crops",
         key=plan.keys["crops"],
-        dataset=Dataset(settings.data_path),
+        dataset=dataset,
         section=chosen.imaging,
         patient_ids=[patient for patient in result["patients"] if patient not in held],
         file_md5s=file_md5s(settings.study_path),
         folder=settings.home_path / "crops",
     )
-    return {"quarantined": [*result["quarantined"], *crops["quarantined"]], "docs": result["docs"]}
+    return {
+        "quarantined": [*result["quarantined"], *crops["quarantined"]],
+        "notes": list(gate_notes(answers)),
+        "docs": result["docs"],
+    }
+
+
+def _store(settings: Settings) -> "Store | None":
+    """The place of the models; None where nothing was ever recorded, so that none is made."""
+    path = database_path(settings.mlflow_uri)
+    if path is not None and not path.exists():
+        return None
+    from components.platform.tracking import Store  # importing MLflow takes seconds
+
+    return Store(settings.mlflow_uri)

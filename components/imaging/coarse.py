@@ -157,7 +157,7 @@ def _mean_of_neighbours(values: VoxelArray, axis: int, factor: int) -> VoxelArra
     n = values.shape[axis] // factor
     kept = np.moveaxis(values, axis, 0)[: n * factor]
     return np.moveaxis(
-        sum(kept[start::factor].astype(np.float32) for start in range(factor)) / np.float32(factor),
+        kept.reshape(n, factor, *kept.shape[1:]).mean(axis=1, dtype=np.float32),
         0,
         axis,
     )

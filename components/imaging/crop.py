@@ -1,5 +1,6 @@
 """From a patient's two CT phases and ROI to the crop that a network sees."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,26 +29,36 @@ def crop_patient(
 
     ROI and phases are matched by their position in the patient, whatever grid each lies on. The
     field is a square around the ROI's largest axial slice, in the plane of the nearest arterial
-    slice, its rows running to the back and its columns to the left.
+    slice, its rows running to the back and its columns to the left. Where the protocol says
+    `missing_phase: blank`, a phase that is not there has an empty channel, as has the difference.
 
     Raises:
         PatientRejected: A file is missing or unreadable, the ROI is empty or lies outside a phase.
     """
-    phases = (
-        open_ct(arterial, patient_id=patient_id),
-        open_ct(portal_venous, patient_id=patient_id),
-    )
+    paths = (arterial, portal_venous)
+    blank = missing_phases(paths, section)
+    phases = [None if path in blank else open_ct(path, patient_id=patient_id) for path in paths]
+    there = [phase for phase in phases if phase is not None]
     mask = read_roi(roi, patient_id=patient_id)
     slice_mm = largest_slice(mask)
-    for phase in phases:
+    for phase in there:
         require_inside(phase, slice_mm)
     field = square_field(
-        slice_mm, roi=mask.geometry, image=phases[0].geometry, margin_mm=section.margin_mm
+        slice_mm, roi=mask.geometry, image=there[0].geometry, margin_mm=section.margin_mm
     )
+    empty = np.full((section.crop_px, section.crop_px), np.nan)
     arterial_hu, portal_hu = (
-        resample_field(phase, field, size_px=section.crop_px) for phase in phases
+        empty if phase is None else resample_field(phase, field, size_px=section.crop_px)
+        for phase in phases
     )
     return to_channels(arterial_hu, portal_hu, section)
+
+
+def missing_phases(paths: Sequence[Path], section: ImagingSection) -> tuple[Path, ...]:
+    """Of the phases' volumes the one that is not there, where the protocol goes on without it."""
+    absent = tuple(path for path in paths if not path.is_file())
+    goes_on = section.missing_phase == "blank" and len(absent) < len(paths)
+    return absent if goes_on else ()
 
 
 def require_inside(phase: CtFile, roi_mm: FloatArray) -> None:

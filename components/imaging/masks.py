@@ -73,7 +73,9 @@ def _nearest(mask: Volume, points_mm: FloatArray) -> BoolArray:
 def box_on(mask: Volume, grid: Geometry) -> tuple[IntArray, IntArray]:
     """The box of another grid's indices that holds all marked voxels; it may leave that grid."""
     low, high = marked_box(mask.voxels)
-    corners = mask.geometry.to_physical(_corners(low - 0.5, high - 0.5))
+    corners = mask.geometry.to_physical(
+        _corners(np.asarray(low - 0.5, np.float64), np.asarray(high - 0.5, np.float64))
+    )
     index = grid.to_index(corners)
     lowest = np.floor(index.min(axis=0) + _SAME + 0.5).astype(np.int64)
     highest = np.ceil(index.max(axis=0) - _SAME + 0.5).astype(np.int64)

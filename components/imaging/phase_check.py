@@ -107,7 +107,7 @@ def measure_phases(
 
 
 def is_same(first: Volume | None, second: Volume | None) -> bool:
-    """Whether there are two volumes and they hold the same voxels, wherever they are said to lie."""
+    """Whether there are two volumes and they hold the same voxels, wherever they lie."""
     if first is None or second is None:
         return False
     return first.voxels.shape == second.voxels.shape and bool(

@@ -4,6 +4,7 @@ import numpy as np
 
 from components.imaging.body import BoolArray
 from components.imaging.coarse import CoarseArray, CoarsePhases
+from components.imaging.roi import occupied
 
 _WINDOW_HU = (-150.0, 50.0)
 """Contrast lies above it: what is left are the outlines of organs against lung, gas and fat."""
@@ -38,14 +39,10 @@ def phase_shift_mm(phases: CoarsePhases, organ: BoolArray) -> float | None:
 
 
 def _box(organ: BoolArray) -> tuple[slice, ...]:
-    sides = []
-    for axis, n in enumerate(organ.shape):
-        others = tuple(other for other in range(3) if other != axis)
-        at = np.flatnonzero(organ.any(axis=others))
-        sides.append(
-            slice(max(int(at[0]) - _AROUND_VOXELS, 0), min(int(at[-1]) + _AROUND_VOXELS + 1, n))
-        )
-    return tuple(sides)
+    return tuple(
+        slice(max(side.start - _AROUND_VOXELS, 0), side.stop + _AROUND_VOXELS)
+        for side in occupied(organ)
+    )
 
 
 def _outlines(hu: CoarseArray) -> CoarseArray:

@@ -27,6 +27,8 @@ _LEAST_CANAL = 0.04
 _STEP_COST = 0.02
 _LEAST_LENGTH_MM = 45.0
 _BODY_DEPTH_MM = (28.0, 48.0)
+_ALIKE_MM = 90.0
+"""Vertebrae over such a stretch are as deep as each other."""
 _BODY_HALF_WIDTH_MM = 22.0
 _CANAL_RADIUS_MM = 8.0
 
@@ -117,8 +119,17 @@ def _depth_mm(rings: BoolArray, canal: Path, spacing_mm: float) -> FloatArray:
         start = int(after[0]) if after.size else 0
         gap = np.flatnonzero(~front[start:])
         depths.append((start + (int(gap[0]) if gap.size else 0)) * spacing_mm)
-    smooth = ndimage.median_filter(np.array(depths), size=9, mode="nearest")
-    return np.clip(smooth, low, high)
+    # A vessel that touches a vertebra lengthens it at some levels, so the shorter ones count.
+    known = np.where(canal.seen, depths, np.inf)
+    n = 2 * round(0.5 * _ALIKE_MM / spacing_mm) + 1
+    padded = np.pad(known, n // 2, constant_values=np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, n)
+    return np.clip([_low_quartile(window) for window in windows], low, high)
+
+
+def _low_quartile(values: FloatArray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.quantile(finite, 0.25)) if finite.size else _BODY_DEPTH_MM[0]
 
 
 def _posterior_middle(body: BoolArray, spacing_mm: float) -> BoolArray:

@@ -43,13 +43,14 @@ class SpineFront:
         beside = round(_BESIDE_CANAL_MM / spacing)
         before = np.arange(farthest, nearest - 1, -1)
         left = np.arange(-beside, beside + 1)
-        window = ~spine.vertebrae(before * spacing, left * spacing, margin_mm=_VERTEBRA_MARGIN_MM)
+        before_mm, left_mm = (np.asarray(n * spacing, np.float64) for n in (before, left))
+        window = ~spine.vertebrae(before_mm, left_mm, margin_mm=_VERTEBRA_MARGIN_MM)
         window &= spine.canal.seen[:, None, None]
         made = cls(
             rows=spine.canal.j[:, None] - _with_margin(before[::-1], margin)[::-1],
             columns=spine.canal.i[:, None] + _with_margin(left, margin),
             window=window,
-            left_mm=left * spacing,
+            left_mm=left_mm,
             margin=margin,
             spacing_mm=spacing,
         )

@@ -30,6 +30,7 @@ _LEAST_SCORE = 22.0
 _LEAST_LENGTH_MM = 45.0
 _LEAST_OF_FIRST = 0.5
 """A second tube is a vessel too where it stands out half as well."""
+_BONE_HU, _UNCHANGED = 180.0, 1.08
 _STEP_COST = 6.0
 _VERTEBRA_MM = 36.0
 
@@ -68,7 +69,8 @@ def find_aorta(phases: Sequence[CoarseArray], spine: Spine) -> Tube | None:
 
     It is looked for in the higher HU of the phases, so that it is the same whichever comes first.
     In the portal venous phase the vena cava can be as fine a tube: of two, the aorta is the one
-    that is brighter in the phase in which it is brightest.
+    that is brighter in the phase in which it is brightest. What is as bright in both, and brighter
+    than blood without contrast could be, is bone, or contrast that was swallowed.
 
     Args:
         phases: HU (k, j, i) of one phase or two.
@@ -87,7 +89,13 @@ def find_aorta(phases: Sequence[CoarseArray], spine: Spine) -> Tube | None:
     second = _best_tube(_without(best, first), scores, front)
     if second is None or second.mean_score < _LEAST_OF_FIRST * first.mean_score:
         return first
-    return max((first, second), key=lambda tube: max(tube.median_hu(hu) or 0.0 for hu in phases))
+    brightness = {tube: [tube.median_hu(hu) or 0.0 for hu in phases] for tube in (first, second)}
+    blood = [tube for tube, hu in brightness.items() if not _is_unchanging(hu)]
+    return max(blood or [first], key=lambda tube: max(brightness[tube]))
+
+
+def _is_unchanging(hu: Sequence[float]) -> bool:
+    return len(hu) > 1 and min(hu) > _BONE_HU and max(hu) < _UNCHANGED * min(hu)
 
 
 def _best_tube(best: CoarseArray, scores: CoarseArray, front: SpineFront) -> Tube | None:
@@ -116,7 +124,7 @@ def brightest_before_spine(hu: CoarseArray, spine: Spine) -> tuple[float, float]
     """
     front = SpineFront.of(spine, hu, margin_mm=_REACH_MM)
     disc = _disc(0.8 * _RADII_MM[0] / spine.spacing_mm)
-    filled = _lowest_fifth(_shifted(front.cut(hu), front, disc))
+    filled = _lowest(_shifted(front.cut(hu), front, disc), 0.2)
     ceilings = np.where(front.window, filled, -np.inf).max(axis=(1, 2))
     # Where the field cuts the region, the aorta may lie beyond.
     whole = front.window.sum(axis=(1, 2)) >= _LEAST_WINDOW_MM2 / spine.spacing_mm**2
@@ -130,15 +138,15 @@ def _tubeness(local: CoarseArray, front: SpineFront, *, radius_mm: float) -> Coa
     """How far the disc around each point stands out, less how uneven it is (HU)."""
     disc = _shifted(local, front, _disc(0.8 * radius_mm / front.spacing_mm))
     circle = _shifted(local, front, _circle((radius_mm + _GAP_MM) / front.spacing_mm))
-    dark, bright = _lowest_fifth(disc), -_lowest_fifth(-disc)
-    around = np.partition(circle, len(circle) // 2, axis=0)[len(circle) // 2]
-    uneven = (bright - dark) + _change_along(0.5 * (bright + dark), front.spacing_mm)
+    # Calcium in the wall makes a third of a disc bright: neither figure counts it.
+    dark, middle, around = _lowest(disc, 0.2), _lowest(disc, 0.5), _lowest(circle, 0.5)
+    uneven = 2.0 * (middle - dark) + _change_along(middle, front.spacing_mm)
     return np.asarray(dark - around - 0.5 * uneven, dtype=np.float32)
 
 
-def _lowest_fifth(values: CoarseArray) -> CoarseArray:
-    """The value that a fifth of those at each point (along axis 0) does not reach."""
-    at = len(values) // 5
+def _lowest(values: CoarseArray, share: float) -> CoarseArray:
+    """The value that a share of those at each point (along axis 0) does not reach."""
+    at = int(len(values) * share)
     return np.asarray(np.partition(values, at, axis=0)[at])
 
 

@@ -212,7 +212,7 @@ class Examination:
 
     def limited(self, stream: Any) -> BinaryIO:
         """A stream of what is unpacked, which ends in an error at the limit for the whole file."""
-        return io.BufferedReader(_Limited(stream, self), _HEAD)  # type: ignore[return-value]
+        return io.BufferedReader(_Limited(stream, self), _HEAD)
 
     def spend(self, n_bytes: int) -> None:
         """Counts bytes that were unpacked.
@@ -270,7 +270,7 @@ def _rewound(head: bytes, stream: BinaryIO) -> BinaryIO:
     if stream.seekable():
         stream.seek(0)
         return stream
-    return io.BufferedReader(_Rewound(head, stream), _HEAD)  # type: ignore[return-value]
+    return io.BufferedReader(_Rewound(head, stream), _HEAD)
 
 
 def _read(stream: Any, n_bytes: int) -> tuple[bytes, Exception | None]:

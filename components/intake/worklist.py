@@ -18,10 +18,12 @@ from components.cohort.dataset import Dataset, read_table, write_table
 from components.errors import CohortRejected, PatientRejected, UsageError
 from components.imaging.agreement import agreement, compare_readers, review_list, together
 from components.imaging.crop import require_inside
+from components.imaging.ct_files import read_ct
 from components.imaging.masks import on_grid, volume_ml
-from components.imaging.quality import inspect
+from components.imaging.quality import image_figures
 from components.imaging.readers import open_ct
 from components.imaging.segmentation import Segment, read_segments, write_segments
+from components.imaging.volume import Volume
 from components.intake.merging import Change, append_changes
 from components.study.files import written_whole
 from components.study.results import Quarantined, Record
@@ -217,10 +219,11 @@ def _take_back_one(
     before = _segments_before(path, patient_id)
     if _is_same(before, segments) and _is_recorded(manifest, patient_id, before):
         return RoiReturn(patient_id=patient_id, outcome="unchanged"), {}
-    arterial, portal_venous = (dataset.image_path(patient_id, phase) for phase in Phase)
-    with written_whole(path) as partial:
-        write_segments(partial, segments)
-        found = inspect(patient_id, arterial, portal_venous, partial)
+    arterial, portal_venous = (_volume(dataset, patient_id, phase) for phase in Phase)
+    found = image_figures(
+        patient_id, arterial, portal_venous, [segment.mask for segment in segments]
+    )
+    write_segments(path, segments)
     now = together(segments)
     compared = agreement(together(before), now) if before else None
     return RoiReturn(
@@ -231,6 +234,13 @@ def _take_back_one(
         volume_after_ml=volume_ml(now),
         dice=compared and compared.dice,
     ), found.model_dump(exclude={"patient_id"})
+
+
+def _volume(dataset: Dataset, patient_id: str, phase: Phase) -> Volume | None:
+    """The CT of a phase; None where the patient has none."""
+    path = dataset.image_path(patient_id, phase)
+    role = f"the {phase.value.replace('_', ' ')} phase"
+    return read_ct(path, pseudonym=patient_id, role=role)[0] if path.is_file() else None
 
 
 def _points(segment: Segment) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

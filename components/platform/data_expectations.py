@@ -3,13 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from components.cohort.consistency_rules import Consistency
-from components.cohort.schema import MANIFEST_COLUMNS, PREDICTORS, REQUIRED_COLUMNS, Variable
+from components.cohort.schema import PREDICTORS, REQUIRED_COLUMNS, Variable
 from components.intake.units import UNITS
 from components.platform.expectation_rule import Rule, between, exists, holds
 from components.study.protocol.cohort import CohortSection
 
-_SPACING_MM = (0.1, 20.0)
-_HU = (-1024.0, 3071.0)
 _LONGEST_DAYS = 36_525
 _TYPICAL_MEDIAN_DAYS = (60, 7300)
 _FEWEST_FOR_MEDIAN = 5
@@ -50,13 +48,6 @@ def clinical_rules(
         holds(one.name, one.reason, one.consequence, asked=one.asked, needs=one.needs)
         for one in between_columns
     ]
-
-
-def manifest_rules(columns: Sequence[str]) -> list[Rule]:
-    """What is expected of an image manifest with these columns."""
-    known = set(columns)
-    rules = [exists(name, remedy="import the images again") for name in MANIFEST_COLUMNS]
-    return rules + [rule for rule in _image_rules() if rule.arguments["column"] in known]
 
 
 def _endpoint_rules(arms: Sequence[str]) -> list[Rule]:
@@ -182,28 +173,3 @@ def _plausible(variable: Variable) -> Rule:
         )
     unit = f" {variable.unit}" if variable.unit else ""
     return between(variable.name, variable.lower, variable.upper, unit)
-
-
-def _image_rules() -> list[Rule]:
-    return [
-        Rule(
-            "ExpectColumnValuesToBeUnique",
-            {"column": "patient_id"},
-            "stands more than once in the image manifest",
-        ),
-        Rule(
-            "ExpectColumnValuesToNotBeNull",
-            {"column": "roi_voxels"},
-            "has no complete images (both phases and an ROI)",
-        ),
-        Rule(
-            "ExpectColumnValuesToBeBetween",
-            {"column": "roi_voxels", "min_value": 1},
-            "has an empty ROI",
-        ),
-        *(between(f"spacing_{axis}_mm", *_SPACING_MM, " mm") for axis in "xyz"),
-        *(
-            between(f"{phase}_mean_hu_in_roi", *_HU, " HU")
-            for phase in ("arterial", "portal_venous")
-        ),
-    ]

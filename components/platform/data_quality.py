@@ -14,15 +14,18 @@ import pandas as pd
 
 from components.cohort.consistency_rules import Consistency, consistency_rules, whole_number
 from components.cohort.gate_records import ValidationReport
+from components.cohort.image_consistency import image_rules
 from components.cohort.schema import PREDICTORS, Variable
-from components.platform.data_expectations import clinical_rules, manifest_rules
+from components.platform.data_expectations import clinical_rules
 from components.platform.expectation_rule import Rule
 from components.platform.gate_report import answer_of, quarantine_of, too_many
+from components.platform.image_expectations import manifest_rules
 from components.platform.suite import judge
 from components.study.protocol.cohort import CohortSection
 from components.study.results import Quarantined
 
 _KEY = "patient_id"
+_SIZES = ("tumor_diameter_cm", "tumor_number")
 
 
 def validate_clinical(
@@ -70,6 +73,7 @@ def validate_manifest(
     section: CohortSection,
     *,
     patient_ids: Sequence[str],
+    clinical: pd.DataFrame | None = None,
     quarantined: Sequence[Quarantined] = (),
     docs_dir: Path | None = None,
 ) -> ValidationReport:
@@ -79,14 +83,23 @@ def validate_manifest(
         manifest: One row a patient with images, column `patient_id` or an index of that name.
         section: How much may be wrong.
         patient_ids: The patients of the clinical table; one without a row here lacks images.
+        clinical: The clinical table, whose diameters the ROIs are compared with.
         quarantined: Who is in quarantine already; counts toward the protocol's limit.
         docs_dir: Folder for the Data Docs page; none is written without it.
     """
     known = manifest.reset_index() if manifest.index.name == _KEY else manifest
     joined = _join(known, patient_ids) if _KEY in known.columns else known
-    rules = manifest_rules(list(known.columns))
+    table = _with_sizes(joined, clinical)
+    between = image_rules()
+    derived = _derived(table, between)
     return _validate(
-        joined, rules, section, name="image manifest", docs_dir=docs_dir, before=quarantined
+        pd.concat([table, derived], axis=1),
+        manifest_rules(between),
+        section,
+        name="image manifest",
+        derived=tuple(derived.columns),
+        docs_dir=docs_dir,
+        before=quarantined,
     )
 
 
@@ -95,6 +108,14 @@ def _join(manifest: pd.DataFrame, patient_ids: Sequence[str]) -> pd.DataFrame:
     patients = pd.DataFrame({_KEY: pd.unique(pd.Series(patient_ids, dtype="object"))})
     rows = manifest.assign(patient_id=manifest[_KEY].astype(str))
     return patients.merge(rows, on=_KEY, how="left").set_index(_KEY)
+
+
+def _with_sizes(manifest: pd.DataFrame, clinical: pd.DataFrame | None) -> pd.DataFrame:
+    """The manifest and what the clinical table says of the tumor's size, patient by patient."""
+    if clinical is None or manifest.index.name != _KEY:
+        return manifest
+    sizes = clinical.reindex(columns=[name for name in _SIZES if name in clinical])
+    return manifest.join(sizes[~sizes.index.duplicated()])
 
 
 def _derived(table: pd.DataFrame, rules: Sequence[Consistency]) -> pd.DataFrame:

@@ -60,7 +60,10 @@ def _run(settings: Settings, console: Console, *, fresh: bool) -> None:
 
 
 def validate(protocol: ProtocolName = None, study_dir: StudyDir = None) -> None:
-    """Data version, validation gate and crops alone: who would be quarantined, and why."""
+    """Data version, validation gate and crops alone: who would be quarantined, and why.
+
+    It also says what is warned of, and what could not be judged.
+    """
     settings = settings_of(protocol=protocol, study_dir=study_dir)
     prepare_environment(settings)
     require_data(settings.study_path)
@@ -75,6 +78,8 @@ def validate(protocol: ProtocolName = None, study_dir: StudyDir = None) -> None:
             report = flow(settings.protocol, str(settings.study_path))
     for entry in report["quarantined"]:
         console.print(f"  quarantined  {entry['patient_id']}: {entry['reason']}", markup=False)
+    for note in report["notes"]:
+        console.print(f"  {note}", markup=False)
     console.print(
         f"{len(report['quarantined'])} patients quarantined. Data Docs: {report['docs']}",
         markup=False,

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from components.cohort.dataset import Dataset
 from components.errors import PatientRejected
-from components.imaging.crop import crop_patient
+from components.imaging.crop import crop_patient, missing_phases
 from components.study.files import written_whole
 from components.study.protocol import ImagingSection
-from components.study.results import ArtifactRef, Quarantined
+from components.study.results import Adaptation, ArtifactRef, Quarantined
 from components.study.vocabulary import Phase
 from flows.keys import digest, source_hash
 from flows.steps import Result, step_task
@@ -68,7 +68,22 @@ def crop_rois(
                 crops[patient_id] = outcome.model_dump()
             progress.update(done, len(patient_ids), "patients")
         progress.note = f"{len(crops)} patients, {section.crop_px} px"
-    return {"crops": crops, "quarantined": quarantined}
+    blank = [
+        patient
+        for patient in crops
+        if missing_phases([dataset.image_path(patient, phase) for phase in Phase], section)
+    ]
+    said = [_blanked(blank).model_dump()] if blank else []
+    return {"crops": crops, "quarantined": quarantined, "adaptations": said}
+
+
+def _blanked(patients: Sequence[str]) -> Adaptation:
+    return Adaptation(
+        step="crops",
+        asked="both phases of every patient",
+        done=f"one phase left empty for {len(patients)} patients ({', '.join(patients)})",
+        why="they have one phase only; imaging.missing_phase of the protocol is blank",
+    )
 
 
 def _save(path: Path, crop: NDArray[np.float32]) -> None:

@@ -43,6 +43,7 @@ def validate_data(
                         read_table(dataset.manifest_path),
                         protocol.cohort,
                         patient_ids=list(table.index),
+                        clinical=table,
                         quarantined=reports[0].quarantined,
                         docs_dir=folder,
                     )

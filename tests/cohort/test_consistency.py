@@ -153,8 +153,8 @@ def test_no_real_reagent_is_called_a_contradiction(normal_s, isi, ratio):
         ("ct_recent", {"days_ct_to_treatment": 31.0}, True),
         ("ct_recent", {"days_ct_to_treatment": 32.0}, False),
         ("ct_recent", {"days_ct_to_treatment": np.nan}, NA),
-        ("in_enrolment_window", {"in_enrolment_window": False}, False),
-        ("in_enrolment_window", {"in_enrolment_window": None}, NA),
+        ("treated_in_window", {"in_enrolment_window": False}, False),
+        ("treated_in_window", {"in_enrolment_window": None}, NA),
     ],
 )
 def test_times(rule, cells, expected):

@@ -119,6 +119,29 @@ def test_a_missing_file_is_named(write_case, section, missing):
         crop_patient("p1", *case.paths, section)
 
 
+@pytest.mark.parametrize(("missing", "channel"), [("arterial", 0), ("portal_venous", 1)])
+def test_a_missing_phase_leaves_its_channel_and_the_difference_empty_where_asked(
+    write_case, section, missing, channel
+):
+    whole = crop_patient("p1", *write_case(name="whole").paths, section)
+    case = write_case(name="half")
+    getattr(case, missing).unlink()
+    blank = section.model_copy(update={"missing_phase": "blank"})
+    crop = crop_patient("p1", *case.paths, blank)
+    assert not crop[channel].any()
+    assert not crop[2].any()
+    np.testing.assert_array_equal(crop[1 - channel], whole[1 - channel])
+
+
+def test_without_any_phase_the_patient_is_left_out_even_then(write_case, section):
+    case = write_case()
+    case.arterial.unlink()
+    case.portal_venous.unlink()
+    blank = section.model_copy(update={"missing_phase": "blank"})
+    with pytest.raises(PatientRejected, match=r"arterial.* is missing"):
+        crop_patient("p1", *case.paths, blank)
+
+
 @pytest.mark.parametrize("broken", ["arterial", "portal_venous", "roi"])
 def test_an_unreadable_file_is_named(write_case, section, broken):
     case = write_case()

@@ -1,5 +1,8 @@
 """One phantom, every encoding: the same lesions at the same places in the patient."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 
@@ -21,6 +24,7 @@ from tests.imaging.segmentation_files import (
     write_label_map,
     write_seg,
     write_seg_nrrd,
+    write_seg_nrrd_layers_last,
 )
 
 FLIPPED = np.diag([-1.0, -1.0, 1.0])
@@ -126,6 +130,22 @@ def test_the_extent_offset_moves_nothing(drawn, tmp_path):
     )
 
     assert np.array_equal(on_grid(read(path)[1].mask, drawn.geometry), drawn.masks[1])
+
+
+def test_a_frame_of_right_anterior_superior_is_turned(drawn, tmp_path):
+    path = write_seg_nrrd_layers_last(tmp_path / "roi.seg.nrrd", drawn)
+    head, data = path.read_bytes().split(b"\n\n", 1)
+    lines = head.decode().split("\n")
+    for number, line in enumerate(lines):
+        if line.startswith(("space directions", "space origin")):
+            key, _, value = line.partition(": ")
+            vectors = [json.loads(f"[{v}]") for v in re.findall(r"\(([^)]*)\)", value)]
+            turned = [f"({-x!r},{-y!r},{z!r})" for x, y, z in vectors]
+            lines[number] = f"{key}: {' '.join(turned)}" + (" none" if len(turned) > 1 else "")
+    text = "\n".join(lines).replace("left-posterior-superior", "right-anterior-superior")
+    path.write_bytes(text.encode() + b"\n\n" + data)
+
+    assert np.array_equal(on_grid(read(path)[0].mask, drawn.geometry), drawn.masks[0])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])

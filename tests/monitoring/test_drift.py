@@ -135,6 +135,8 @@ def test_those_who_joined_are_compared_apart():
 def test_a_few_who_joined_are_not_compared_apart():
     rng = np.random.default_rng(7)
     old = pd.DataFrame({"albumin_g_per_l": numbers(rng, 100)})
-    joined = pd.DataFrame({"albumin_g_per_l": numbers(rng, 19, prefix="N")})
-    assert len(compare_versions(old, pd.concat([old, joined]), [ALBUMIN])) == 1
+    joined = pd.DataFrame({"albumin_g_per_l": numbers(rng, 20, prefix="N")})
+    assert len(compare_versions(old, pd.concat([old, joined]), [ALBUMIN])) == 2
+    assert len(compare_versions(old, pd.concat([old, joined.iloc[1:]]), [ALBUMIN])) == 1
     assert len(compare_versions(old, old, [ALBUMIN])) == 1
+    assert len(compare_versions(old, joined, [ALBUMIN])) == 1  # nobody of then: they are all

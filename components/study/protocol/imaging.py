@@ -1,5 +1,7 @@
 """Protocol section `imaging`: from CT to tensor."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from components.study.protocol.base import Section
@@ -16,5 +18,9 @@ class ImagingSection(Section):
     window_width_hu: float = Field(gt=0, le=4096)
     difference_window_hu: float = Field(
         gt=0, le=4096, description="Arterial minus portal venous is clipped to plus or minus this."
+    )
+    missing_phase: Literal["exclude", "blank"] = Field(
+        default="exclude",
+        description="A patient with one phase only: left out, or the other's channel left empty.",
     )
     workers: int = Field(ge=1, le=256)

@@ -1,0 +1,255 @@
+"""Reading and cropping a patient beside the floor: inflating both phases to the ROI's last slice.
+
+Run `python -m benchmarks.imaging`. A patient is two CT phases of 512 x 512 x 120 (int16, `.nii.gz`,
+noise of 12 HU, without which they inflate several times faster than any CT) and a `.seg.nrrd` with
+an ROI of 40 mm in the middle. Times are processor seconds of one thread, the best of some repeats;
+floor and step are taken in turns. The floor is what SimpleITK itself needs to hand over one voxel
+of the ROI's last slice: the same library's inflating and nothing else. Python's zlib stands beside
+it. Besides: what whole volumes cost, nibabel and MONAI where they are installed, an uncompressed
+NIfTI, cores side by side (seconds of the clock: only on a quiet machine), and whole cohorts.
+
+The exit status is 1 where the step's share of the floor is below 0.70, or where a crop is another
+than that of the whole volume.
+"""
+
+import argparse
+import gzip
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - the name that its own documentation uses
+from rich.console import Console
+from rich.table import Table
+
+from components.imaging.crop import crop_patient
+from components.imaging.readers import CtFile, read_roi
+from components.imaging.volume import Volume
+from components.study.protocol import ImagingSection
+from flows.plan import own_protocol
+
+SIZE, SPACING_MM = (512, 512, 120), (0.8, 0.8, 2.5)
+NOISE_SD_HU, PHASE_HU = 12.0, {"arterial": 60.0, "portal_venous": 100.0}
+ROI_CENTER_MM, ROI_RADIUS_MM = (150.0, 180.0, 150.0), 20.0
+SHARE_OF_FLOOR = 0.70
+COHORTS = (409, 10_000)
+_HEADER_BYTES, _VOXEL_BYTES, _CHUNK = 352, 2, 1 << 18
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A patient's files, and the last slice of the ROI."""
+
+    arterial: Path
+    portal_venous: Path
+    roi: Path
+    last_slice: int
+
+    @property
+    def phases(self) -> tuple[Path, Path]:
+        """The two CT volumes."""
+        return self.arterial, self.portal_venous
+
+    def crop(self, section: ImagingSection) -> np.ndarray:
+        """The whole step."""
+        return crop_patient("P1", self.arterial, self.portal_venous, self.roi, section)
+
+
+def main() -> int:
+    """Prints the tables; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--patients-at-once", type=int, default=8)
+    options = parser.parse_args()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    section = own_protocol("sound").imaging
+    with tempfile.TemporaryDirectory() as folder:
+        patient = draw_patient(Path(folder))
+        same = crop_is_that_of_the_whole(patient, section)
+        share, step = beside_the_floor(patient, section, options.repeats)
+        whole_volumes(patient, options.repeats)
+        side_by_side(patient, section, options.patients_at_once)
+    for n in COHORTS:
+        print(f"{n:,} patients: {n * step:,.0f} processor seconds; again, from the cache: none")
+    if not same:
+        print("The crop is another than that of the whole volume.")
+    return 0 if same and share >= SHARE_OF_FLOOR else 1
+
+
+def draw_patient(folder: Path) -> Patient:
+    """A body of noise in air, and a ball for an ROI."""
+    rng = np.random.default_rng(20260126)
+    k, j, i = np.meshgrid(
+        *(np.arange(n) * mm for n, mm in zip(SIZE[::-1], SPACING_MM[::-1], strict=True)),
+        indexing="ij",
+        sparse=True,
+    )
+    body = ((i - 205) / 170) ** 2 + ((j - 205) / 120) ** 2 < 1
+    for name, hu in PHASE_HU.items():
+        voxels = np.where(body, hu, -1000.0) + rng.normal(0, NOISE_SD_HU, SIZE[::-1])
+        write(folder / f"{name}.nii.gz", np.clip(voxels, -1024, 3071).astype(np.int16))
+    squared = sum((a - c) ** 2 for a, c in zip((i, j, k), ROI_CENTER_MM, strict=True))
+    roi = (squared < ROI_RADIUS_MM**2).astype(np.uint8)
+    write(folder / "roi.seg.nrrd", roi)
+    last = int(np.flatnonzero(roi.any(axis=(1, 2)))[-1])
+    paths = [folder / f"{name}.nii.gz" for name in PHASE_HU]
+    return Patient(*paths, folder / "roi.seg.nrrd", last)
+
+
+def write(path: Path, voxels: np.ndarray) -> None:
+    """A volume on the patient's grid."""
+    image = sitk.GetImageFromArray(voxels)
+    image.SetSpacing(SPACING_MM)
+    sitk.WriteImage(image, str(path), useCompression=path.suffix != ".nii")
+
+
+def crop_is_that_of_the_whole(patient: Patient, section: ImagingSection) -> bool:
+    """Whether reading only a part of the volumes changes nothing."""
+    part, around = patient.crop(section), CtFile.around
+
+    def whole(ct: CtFile, _: np.ndarray) -> Volume:
+        voxels = sitk.GetArrayFromImage(sitk.ReadImage(str(ct.path)))
+        return Volume(voxels, ct.geometry)
+
+    CtFile.around = whole
+    try:
+        return bool(np.allclose(part, patient.crop(section), atol=1e-5))
+    finally:
+        CtFile.around = around
+
+
+def beside_the_floor(
+    patient: Patient, section: ImagingSection, repeats: int
+) -> tuple[float, float]:
+    """The step's share of the floor, and its seconds."""
+    parts: dict[str, Callable[[], object]] = {
+        "floor: SimpleITK to the ROI's last slice": lambda: [
+            to_slice(path, patient.last_slice) for path in patient.phases
+        ],
+        "floor: Python's zlib to the same byte": lambda: [
+            inflate(path, patient.last_slice) for path in patient.phases
+        ],
+        "the whole step (crop_patient)": lambda: patient.crop(section),
+        "of it the ROI (read_roi)": lambda: read_roi(patient.roi, patient_id="P1"),
+    }
+    seconds = {name: [] for name in parts}
+    for _ in range(repeats):
+        for name, part in parts.items():
+            seconds[name].append(cost(part))
+    floor, by_zlib, step, _ = (min(taken) for taken in seconds.values())
+    each = list(seconds.values())
+    paired = np.divide(each[0], each[2])
+    table = Table(title="One patient, two phases, one thread")
+    table.add_column("what")
+    table.add_column("ms", justify="right")
+    table.add_column("floor / it", justify="right")
+    for name, taken in seconds.items():
+        table.add_row(name, f"{1000 * min(taken):.0f}", f"{floor / min(taken):.2f}")
+    console().print(table)
+    print(
+        f"floor / step: {floor / step:.2f} of the best times, {paired.min():.2f} to "
+        f"{paired.max():.2f} in {repeats} turns; with zlib's floor {by_zlib / step:.2f}"
+    )
+    return floor / step, step
+
+
+def to_slice(path: Path, number: int) -> object:
+    """One voxel of a slice, by SimpleITK: all before it has to be inflated."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    reader.SetExtractIndex([0, 0, number])
+    reader.SetExtractSize([1, 1, 1])
+    return reader.Execute()
+
+
+def inflate(path: Path, number: int) -> None:
+    """The bytes up to the end of a slice, by Python's zlib."""
+    needed = _HEADER_BYTES + SIZE[0] * SIZE[1] * _VOXEL_BYTES * (number + 1)
+    stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    with path.open("rb") as file:
+        while needed > 0 and (chunk := file.read(_CHUNK)):
+            needed -= len(stream.decompress(chunk))
+
+
+def whole_volumes(patient: Patient, repeats: int) -> None:
+    """What loading everything costs, before anything is cropped."""
+    both = [str(path) for path in patient.phases]
+    rivals: dict[str, Callable[[], object]] = {
+        "SimpleITK, whole volumes": lambda: [sitk.ReadImage(path) for path in both]
+    }
+    try:
+        import nibabel
+    except ImportError:
+        print("nibabel is not installed: left out")
+    else:
+        rivals["nibabel, whole volumes"] = lambda: [
+            np.asarray(nibabel.load(path).dataobj) for path in both
+        ]
+    try:
+        from monai.transforms import LoadImage
+    except ImportError:
+        print("MONAI is not installed: left out")
+    else:
+        load = LoadImage(image_only=True, ensure_channel_first=True)
+        rivals["MONAI, LoadImage of both phases"] = lambda: [load(path) for path in both]
+    plain = uncompressed(patient)
+    rivals["uncompressed NIfTI, one slice"] = lambda: [
+        to_slice(path, patient.last_slice) for path in plain
+    ]
+    table = Table(title="What else two volumes cost (best processor time)")
+    table.add_column("what")
+    table.add_column("ms", justify="right")
+    for name, rival in rivals.items():
+        best = min(cost(rival) for _ in range(max(3, repeats // 3)))
+        table.add_row(name, f"{1000 * best:.0f}")
+    console().print(table)
+
+
+def uncompressed(patient: Patient) -> list[Path]:
+    """The same volumes as `.nii`, elsewhere: ITK would read them in place of the others."""
+    folder = patient.roi.parent / "plain"
+    folder.mkdir()
+    made = []
+    for path in patient.phases:
+        plain = folder / path.stem
+        plain.write_bytes(gzip.decompress(path.read_bytes()))
+        made.append(plain)
+    return made
+
+
+def side_by_side(patient: Patient, section: ImagingSection, n: int) -> None:
+    """Seconds of the clock with one and two threads, as the flow crops."""
+    best = {}
+    for workers in (1, 2, 1, 2):
+        with ThreadPoolExecutor(workers) as pool:
+            start = time.perf_counter()
+            list(pool.map(lambda _: patient.crop(section), range(n)))
+            taken = time.perf_counter() - start
+        best[workers] = min(taken, best.get(workers, np.inf))
+    print(
+        f"{n} patients: {best[1]:.2f} s with one thread, {best[2]:.2f} s with two "
+        f"({best[1] / best[2]:.2f} times as fast)"
+    )
+
+
+def cost(part: Callable[[], object]) -> float:
+    """Processor seconds of one call."""
+    start = time.process_time()
+    part()
+    return time.process_time() - start
+
+
+def console() -> Console:
+    """A console wide enough for the tables."""
+    return Console(width=100)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
