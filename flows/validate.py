@@ -1,27 +1,24 @@
 """The flow `validate`: data version, validation gate and crops alone."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prefect import flow
 
 from components.cohort.dataset import Dataset
 from components.platform.data_version import file_md5s
-from components.platform.store_state import database_path
 from components.study.protocol import read_protocol
 from flows.drift import assess_drift
 from flows.environment import prepare_environment
 from flows.gate_answers import gate_notes, gate_reports
 from flows.gate_artifacts import publish_gate
+from flows.model_list import store_if_any
 from flows.plan import make_plan
 from flows.settings import Settings
 from flows.steps import run_step
 from flows.tasks.crops import crop_rois
 from flows.tasks.data import resolve_data
 from flows.tasks.validation import require_passed, validate_data
-
-if TYPE_CHECKING:
-    from components.platform.tracking import Store
 
 
 @flow(name="validate", persist_result=False)
@@ -40,17 +37,17 @@ def validate(protocol: str = "demo", study_dir: str = ".") -> dict[str, Any]:
     chosen = read_protocol(settings.protocol_path)
     data = resolve_data(settings)
     plan = make_plan(chosen, data.md5, place=settings.mlflow_uri)
+    dataset = Dataset(settings.data_path)
     result, _ = run_step(
         validate_data,
         name="validation",
         key=plan.keys["validation"],
-        dataset=Dataset(settings.data_path),
+        dataset=dataset,
         protocol=chosen,
         folder=plan.folder(settings.home_path, "validation"),
     )
-    dataset = Dataset(settings.data_path)
     drift = assess_drift(
-        _store(settings),
+        store_if_any(settings),
         study_dir=settings.study_path,
         dataset=dataset,
         protocol=chosen,
@@ -76,13 +73,3 @@ def validate(protocol: str = "demo", study_dir: str = ".") -> dict[str, Any]:
         "notes": list(gate_notes(answers)),
         "docs": result["docs"],
     }
-
-
-def _store(settings: Settings) -> "Store | None":
-    """The place of the models; None where nothing was ever recorded, so that none is made."""
-    path = database_path(settings.mlflow_uri)
-    if path is not None and not path.exists():
-        return None
-    from components.platform.tracking import Store  # importing MLflow takes seconds
-
-    return Store(settings.mlflow_uri)
