@@ -11,7 +11,6 @@ from components.imaging.roi import trimmed
 from components.imaging.volume import FloatArray, Volume
 
 _DIRECTIONS = 90
-_MAXIMUM_POINTS = 60_000
 """Points of an ROI at which HU are read; of a larger one evenly spread voxels."""
 _LEAST_PIECE_ML = 0.05
 
@@ -58,11 +57,10 @@ def n_pieces(mask: Volume) -> int:
 
 def hu_inside(volume: Volume, points_mm: FloatArray) -> tuple[float | None, float | None]:
     """Mean and SD of the HU at an ROI's voxels (n, 3); None where none lies in the volume."""
-    step = 1 + len(points_mm) // _MAXIMUM_POINTS
-    part = _around(volume, points_mm[::step])
+    part = _around(volume, points_mm)
     if part is None:
         return None, None
-    values = sample(part, points_mm[::step])
+    values = sample(part, points_mm)
     values = values[np.isfinite(values)]
     return (float(values.mean()), float(values.std())) if values.size else (None, None)
 

@@ -23,6 +23,8 @@ def validate_data(
 ) -> Result:
     """Who is set aside and why, and where the Data Docs are.
 
+    Whom the import of the data set aside stays so, and what it assumed is an adaptation of the run.
+
     `images` says whether the study has any: their manifest is then judged as well.
 
     Nothing is raised for what the gate finds: the flow first links the Data Docs, then stops.
@@ -35,6 +37,7 @@ def validate_data(
     with display.step("Validation") as progress:
         dataset.card()
         table = read_clinical(dataset, predictors=protocol_predictors(protocol))
+        intake = dataset.intake()
         with display.platform("Great Expectations"):
             reports = [_clinical(table, dataset, protocol, folder)]
             if images:
@@ -44,11 +47,12 @@ def validate_data(
                         protocol.cohort,
                         patient_ids=list(table.index),
                         clinical=table,
-                        quarantined=reports[0].quarantined,
+                        quarantined=(*intake.quarantined, *reports[0].quarantined),
                         docs_dir=folder,
                     )
                 )
-            held = [entry for report in reports for entry in report.quarantined]
+            held = [*intake.quarantined]
+            held += [entry for report in reports for entry in report.quarantined]
             reports.append(
                 _follow_up(table, dataset, protocol, folder, {one.patient_id for one in held})
             )
@@ -57,6 +61,8 @@ def validate_data(
         "reports": [report.model_dump(mode="json") for report in reports],
         "patients": list(dict.fromkeys(table.index)),
         "quarantined": [entry.model_dump() for entry in held],
+        "adaptations": [said.model_dump() for said in intake.adaptations],
+        "notes": list(intake.notes),
         "docs": str(folder),
     }
 
