@@ -11,7 +11,6 @@ from components.imaging.roi import trimmed
 from components.imaging.volume import FloatArray, Volume
 
 _DIRECTIONS = 90
-"""Points of an ROI at which HU are read; of a larger one evenly spread voxels."""
 _LEAST_PIECE_ML = 0.05
 
 

@@ -118,7 +118,7 @@ def too_many(
 
 
 def _stops(rule: Rule, row: Any) -> bool:
-    if row.success:
+    if row.success or rule.consequence == "warn":
         return False
     return rule.consequence == "stop" or not row.result.get("unexpected_count")
 
