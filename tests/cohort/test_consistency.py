@@ -61,6 +61,8 @@ POOR = {"albumin_g_per_l": 25.0, "bilirubin_umol_per_l": 80.0, "inr": 2.5}
     [
         ("A", NORMAL, True),
         ("B", NORMAL, True),  # with ascites and encephalopathy: 3 + 6 points at most
+        ("C", {**NORMAL, "bilirubin_umol_per_l": 40.0}, True),  # 4 + 6 points: just
+        ("A", {**NORMAL, "bilirubin_umol_per_l": 40.0}, True),  # 4 + 2 points: just
         ("C", NORMAL, False),  # 10 points cannot be reached
         ("A", POOR, False),  # 9 + 2 points at least
         ("B", POOR, False),
