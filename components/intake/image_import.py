@@ -59,7 +59,9 @@ class ImageJob:
     """
 
     pseudonym: str
+    patient_id: str
     treated_on: date | None
+    source: Path
     files: PatientFiles
     images: ImageSource
     series: tuple[DicomSeries, ...]
@@ -96,6 +98,8 @@ def _import(job: ImageJob) -> ImportedImages:
         job.files,
         series,
         job.images,
+        source=job.source,
+        patient_id=job.patient_id,
         pseudonym=job.pseudonym,
         treated_on=job.treated_on,
     )

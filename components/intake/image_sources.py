@@ -18,7 +18,7 @@ from components.imaging.segment import Segment
 from components.imaging.segmentation import read_segments
 from components.imaging.volume import Volume
 from components.intake.mapping_images import ImageSource, RoiSource
-from components.intake.phase_choice import choose_phases
+from components.intake.phase_choice import PhaseChoice, choose_phases
 from components.intake.source_files import PatientFiles
 from components.study.vocabulary import Phase
 
@@ -52,10 +52,12 @@ def read_images(
     series: Sequence[DicomSeries],
     images: ImageSource,
     *,
+    source: Path,
+    patient_id: str,
     pseudonym: str,
     treated_on: date | None,
 ) -> PatientImages:
-    """A patient's images.
+    """A patient's images; the id as the sheet has it stands in patterns of paths alone.
 
     One phase may be missing: that is noted, and whoever needs both leaves the patient out. Without
     a consensus ROI that of the first reader counts, and that is noted.
@@ -64,7 +66,8 @@ def read_images(
         PatientRejected: There is no CT, no ROI, or one of them cannot be used.
     """
     reading = _Reading(pseudonym)
-    _read_phases(reading, files, series, images)
+    chosen = choose_phases(series, images, root=source, patient_id=patient_id) if series else None
+    _read_phases(reading, files, chosen)
     if not reading.phases:
         raise PatientRejected(pseudonym, "; ".join(reading.missing))
     reading.notes += reading.missing
@@ -87,10 +90,12 @@ def read_images(
     return PatientImages(reading.phases, lesions, readers, figures, tuple(reading.notes))
 
 
-def _read_phases(
-    reading: _Reading, files: PatientFiles, series: Sequence[DicomSeries], images: ImageSource
-) -> None:
-    chosen = choose_phases(series, images) if series else None
+def _read_phases(reading: _Reading, files: PatientFiles, chosen: PhaseChoice | None) -> None:
+    """The volumes of both phases.
+
+    Raises:
+        PatientRejected: A phase is there and cannot be used, or it is in doubt which one it is.
+    """
     for phase in Phase:
         role = f"the {phase.value.replace('_', ' ')} phase"
         found = getattr(chosen, phase.value) if chosen is not None else None
@@ -99,10 +104,11 @@ def _read_phases(
         elif found is not None:
             volume, notes = read_series(found, pseudonym=reading.pseudonym, role=role)
             reading.series[phase] = found
-        else:
-            why = f"{role} is missing: no file or series fits the mapping"
-            reading.missing.append(why)
+        elif chosen is None or phase in chosen.absent:
+            reading.missing.append(f"{role} is missing: no file or series fits the mapping")
             continue
+        else:
+            raise PatientRejected(reading.pseudonym, "; ".join(chosen.reasons))
         reading.phases[phase] = volume
         reading.notes += notes
     if chosen is not None and reading.missing:

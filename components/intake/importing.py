@@ -155,6 +155,8 @@ def _images(
     jobs = [
         ImageJob(
             pseudonym=patient,
+            patient_id=clinical.origins[patient].patient_id,
+            source=request.source.resolve(),
             treated_on=clinical.origins[patient].treated_on,
             files=found,
             images=images,

@@ -23,11 +23,13 @@ class PhaseChoice:
     """The series of each phase, None where none or several fit; then `reasons` says so.
 
     A reason tells series by number, slices, thickness, seconds and kernel, never by description.
+    `absent` are the phases that no series fits, not even one that cannot be used.
     """
 
     arterial: DicomSeries | None
     portal_venous: DicomSeries | None
     reasons: tuple[str, ...]
+    absent: tuple[Phase, ...] = ()
 
 
 def choose_phases(
@@ -50,11 +52,13 @@ def choose_phases(
         patient_id: The id as the sheet has it, for `{patient}`; without it that of the files.
     """
     chosen: dict[Phase, DicomSeries | None] = {}
-    reasons = []
+    reasons, absent = [], []
     for phase in Phase:
         source: PhaseSource = getattr(images, phase.value)
         asked = _questions(source, root, patient_id)
         fitting = _fitting([one for one in _numbered(series) if one[1].fault is None], asked)
+        if not _fitting(_numbered(series), asked):
+            absent.append(phase)
         chosen[phase] = fitting[0][1] if len(fitting) == 1 else None
         if len(fitting) != 1:
             reasons.append(f"{_said(phase)}: {_why_not_one(fitting, series, asked)}")
@@ -62,7 +66,7 @@ def choose_phases(
     against = _against_each_other(first, second)
     if against is not None:
         return PhaseChoice(None, None, (*reasons, against))
-    return PhaseChoice(first, second, tuple(reasons))
+    return PhaseChoice(first, second, tuple(reasons), tuple(absent))
 
 
 def _numbered(series: Sequence[DicomSeries]) -> list[Numbered]:

@@ -173,7 +173,7 @@ def phantom(rng: np.random.Generator, liver_hu: float, mask: np.ndarray) -> np.n
     """HU (z, y, x): a body in air with a tumor in it."""
     z, y, x = np.indices(SIZE[::-1])
     body = ((x - 9.5) / 9) ** 2 + ((y - 9.5) / 8.5) ** 2 <= 1
-    hu = np.where(body, liver_hu + 20.0 * mask, -1000.0) + rng.normal(0, 12, z.shape)
+    hu = np.where(body, liver_hu + 20.0 * mask, -950.0) + rng.normal(0, 12, z.shape)
     return np.rint(hu).astype(np.int16)
 
 

@@ -103,9 +103,8 @@ def test_no_canary_comes_through_the_import(imported, words, hospital):
 
 @pytest.mark.slow
 def test_no_canary_reaches_caches_logs_databases_and_artifacts(imported, words, say):
-    for command in (["split"], ["validate"], ["retrain"]):
-        options = [] if command == ["split"] else ["--protocol", "small.yaml"]
-        done = say(*command, *options)
+    for command in ("split", "validate", "retrain"):
+        done = say(command, "--protocol", "small.yaml")
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     home = imported / ".armwise"
     for place in ("mlflow.db", "prefect", "results", "logs", "mlartifacts"):

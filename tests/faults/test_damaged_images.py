@@ -216,7 +216,13 @@ def pair_cases():
         shutil.copy(path_of(hospital, "art"), path_of(hospital, "pv"))
 
     yield Case(
-        "one volume for both phases", "pv", one_for_both, "phase", "same", PATIENT, gate=True
+        kind="one volume for both phases",
+        place="pv",
+        damage=one_for_both,
+        field="phases",
+        phrase="are one acquisition",
+        patient=PATIENT,
+        gate=True,
     )
 
 
