@@ -8,12 +8,13 @@ import yaml
 
 from components.intake.identity_scan import list_files, scan_files
 from components.intake.identity_scan_words import Word, read_words
+from components.platform.data_version import init_study
 from flows.settings import PROTOCOLS
 from tests.faults.canaries import write_canaries
 from tests.flows.conftest import ARMWISE
 
 KEY = "canaries-of-the-tests-0123456789abcdef"
-N_PATIENTS = 16
+N_PATIENTS = 32
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +34,14 @@ def study(tmp_path_factory):
     """An empty study with a protocol of one small network."""
     folder = tmp_path_factory.mktemp("canaries") / "study"
     folder.mkdir()
+    init_study(folder, remote=folder / ".armwise" / "dvc-remote")
     protocol = yaml.safe_load((PROTOCOLS / "smoke.yaml").read_text())
     protocol["backbone"]["names"] = ["resnet18"]
     protocol["clinical"]["predictors"] = {
         arm: ["cirrhosis", "tumor_diameter_cm"] for arm in ("hepatectomy", "tace")
     }
     protocol["clinical"]["ridge_penalties"] = [8]
+    protocol["evaluation"] |= {"minimum_events_before": 1, "minimum_at_risk_after": 1}
     protocol["evaluation"]["baselines"]["stage"] = ["bclc_stage"]
     (folder / "small.yaml").write_text(yaml.safe_dump(protocol))
     return folder
