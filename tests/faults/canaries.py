@@ -207,8 +207,6 @@ def _tags(person: Person, phase: str) -> dict:
         "PatientID": person.patient_id,
         "PatientName": person.name,
         "PatientSex": "O",
-        "StudyID": "1",
-        "StudyTime": "101010",
         "PatientBirthDate": f"{person.born:%Y%m%d}",
         "PatientTelephoneNumbers": person.phone,
         "PatientComments": f"daughter of {person.chinese}",
