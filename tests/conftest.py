@@ -18,6 +18,7 @@ from tests.flows.conftest import armwise
 
 _MAY_SKIP_IN_CI = {"realdata", "gpu", "root"}
 # Their tests start servers and retrainings, share what these leave, and run one after the other.
+_WITHOUT_SERVERS = "tests/faults/test_damaged_*.py"
 _WITH_PLATFORMS = {"faults", "flows", "installed", "platform", "serving"}
 
 
@@ -26,7 +27,8 @@ class _PlatformsApart(LoadScopeScheduling):
 
     def _split_scope(self, nodeid):
         path = Path(nodeid.split("::")[0])
-        return "platforms" if path.parts[1] in _WITH_PLATFORMS else str(path)
+        starts = path.parts[1] in _WITH_PLATFORMS and not path.match(_WITHOUT_SERVERS)
+        return "platforms" if starts else str(path)
 
 
 @pytest.hookimpl(optionalhook=True)
