@@ -12,6 +12,8 @@ import SimpleITK as sitk  # noqa: N813 - the name that its own documentation use
 
 from components.cohort.dataset import Dataset, write_table
 from components.errors import CohortRejected, UsageError
+from components.imaging.ct_files import read_ct
+from components.imaging.quality import image_figures
 from components.imaging.segmentation import Segment, read_segments, write_segments
 from components.imaging.volume import Geometry, Volume
 from components.intake.worklist import (
@@ -278,3 +280,31 @@ def test_everybody_with_a_volume_is_listed(dataset):
     dataset.image_path("P03", Phase.PORTAL_VENOUS).unlink()
 
     assert patients_with_images(dataset) == ("P01", "P02", "P03")
+
+
+def test_a_patient_of_one_phase_and_every_column_of_the_manifest(dataset, folder):
+    dataset.image_path("P03", Phase.PORTAL_VENOUS).unlink()
+    rows = []
+    for patient_id in ("P01", "P02", "P03"):
+        arterial, portal = (_ct(dataset, patient_id, phase) for phase in Phase)
+        figures = image_figures(patient_id, arterial, portal, [lesion().mask])
+        rows.append({**figures.model_dump(), "scanner": "Maker"})
+    write_table(pd.DataFrame(rows), dataset.manifest_path)
+    before = pd.read_parquet(dataset.manifest_path)
+    write_segments(folder / "P03" / "roi.seg.nrrd", [lesion(radius=8), lesion((10, 8, -6), 4)])
+
+    returns = take_back(dataset, folder)
+
+    after = pd.read_parquet(dataset.manifest_path)
+    assert outcomes(returns)["P03"] == "taken over"
+    assert after.dtypes.equals(before.dtypes)
+    assert after.iloc[:2].equals(before.iloc[:2])
+    last = after.iloc[2]
+    assert (last["n_lesions"], last["scanner"]) == (2, "Maker")
+    assert np.isnan(last["portal_venous_mean_hu_in_roi"])
+    assert last["roi_total_volume_ml"] > last["roi_volume_ml"] > before.iloc[2]["roi_volume_ml"]
+
+
+def _ct(dataset, patient_id, phase):
+    path = dataset.image_path(patient_id, phase)
+    return read_ct(path, pseudonym=patient_id, role="the CT")[0] if path.is_file() else None
