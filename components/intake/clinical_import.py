@@ -57,11 +57,12 @@ class ClinicalImport:
     def without(self, patients: Sequence[str]) -> "ClinicalImport":
         """The same without some patients, who have left the study."""
         left = set(patients)
+        notes = [note for note in self.notes if not any(one in note for one in left)]
         return replace(
             self,
             table=self.table[~self.table.index.isin(left)],
             quarantined=tuple(one for one in self.quarantined if one.patient_id not in left),
-            notes=(*self.notes, f"{len(left)} patients of the sheet have withdrawn: not imported"),
+            notes=(*notes, f"{len(left)} patients of the sheet have withdrawn: not imported"),
             origins={name: origin for name, origin in self.origins.items() if name not in left},
         )
 
