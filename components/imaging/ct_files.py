@@ -3,6 +3,7 @@
 import errno
 import gzip
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - the name that its own documentation uses
 
 from components.errors import PatientRejected
+from components.imaging.nrrd_header import read_nrrd_header
 from components.imaging.volume import Geometry, Volume, VoxelArray
 
 HU_RANGE = (-1024, 3071)
@@ -21,6 +23,7 @@ MAX_VOXELS = 512 * 1024 * 1024
 MAX_BYTES = 4 * MAX_VOXELS
 _CHUNK = 1 << 20
 _FEWEST_PER_AXIS = 2
+_META_HEADER = 64 * 1024
 _NIFTI_HEADER = 348
 _NIFTI_FLOATS = {16, 64}
 """Codes of float32 and float64."""
@@ -38,6 +41,7 @@ def read_ct(path: Path, *, pseudonym: str, role: str) -> tuple[Volume, tuple[str
     Raises:
         PatientRejected: The file is no CT volume that can be used; the reason says why.
     """
+    _require_own_data(path, pseudonym, role)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -56,6 +60,25 @@ def read_ct(path: Path, *, pseudonym: str, role: str) -> tuple[Volume, tuple[str
         raise PatientRejected(pseudonym, no_number(n_bad, role))
     voxels, notes = to_hu(sitk.GetArrayFromImage(image), pseudonym=pseudonym, role=role)
     return Volume(voxels, Geometry.of(image)), notes
+
+
+def _require_own_data(path: Path, pseudonym: str, role: str) -> None:
+    """Refuses a header that names another file for its voxels: ITK would read any of the machine.
+
+    Raises:
+        PatientRejected: The header does, or has no end.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(_META_HEADER)
+    if start.startswith(b"NRRD"):
+        read_nrrd_header(path, patient_id=pseudonym, role=role)
+    elif path.suffix.lower() in {".mha", ".mhd"}:
+        named = re.search(rb"ElementDataFile\s*=\s*(\S+)", start)
+        if named is None or named[1] != b"LOCAL":
+            reason = f"{role}: its header names another file for the data; save it as .nrrd"
+            raise PatientRejected(pseudonym, reason)
 
 
 def _check_content(reader: sitk.ImageFileReader, plain: Path) -> int:

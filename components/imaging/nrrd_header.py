@@ -34,9 +34,8 @@ def read_nrrd_header(path: Path, *, patient_id: str, role: str) -> NrrdHeader:
     with path.open("rb") as file:
         start = file.read(_MAX_HEADER)
     end = _END.search(start)
-    if end is None:
-        raise PatientRejected(patient_id, f"{role}: its NRRD header has no end; export it again")
-    lines = _decoded(start[: end.start()]).splitlines()[1:]
+    # A header that names another file for the data may end with its own file.
+    lines = _decoded(start[: end.start()] if end else start).splitlines()[1:]
     texts: dict[str, str] = {}
     fields: dict[str, str] = {}
     for line in lines:
@@ -54,6 +53,8 @@ def read_nrrd_header(path: Path, *, patient_id: str, role: str) -> NrrdHeader:
             "save it as .nrrd"
         )
         raise PatientRejected(patient_id, reason)
+    if end is None:
+        raise PatientRejected(patient_id, f"{role}: its NRRD header has no end; export it again")
     return NrrdHeader(fields, texts, end.end())
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from components.cohort.schema import ENDPOINT_COLUMNS
+from components.study.files import written_whole
 from components.study.results import Record
 
 What = Literal["joined", "outcome", "clinical", "images", "roi"]
@@ -150,4 +151,5 @@ def append_changes(path: Path, changes: Sequence[Change]) -> None:
     lines += [
         json.dumps({"import": number, **change.model_dump(mode="json")}) for change in changes
     ]
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    with written_whole(path) as partial:
+        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -160,3 +160,24 @@ def test_what_is_written_comes_back_and_is_the_same_bytes(tmp_path, hu):
     np.testing.assert_array_equal(volume.voxels, hu)
     np.testing.assert_allclose(volume.geometry.direction, axes, atol=1e-6)
     np.testing.assert_allclose(volume.geometry.origin_mm, [1, 2, 3], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("ct.nrrd", b"encoding:", b"data file: secret.raw\nencoding:"),
+        ("ct.nhdr", None, None),
+        ("ct.mha", b"ElementDataFile = LOCAL", b"ElementDataFile = secret.raw"),
+        ("ct.mhd", None, None),
+    ],
+)
+def test_a_header_does_not_lead_to_another_file(tmp_path, hu, name, before, after):
+    path = tmp_path / name
+    sitk.WriteImage(sitk.GetImageFromArray(hu), str(path))
+    (tmp_path / "secret.raw").write_bytes(bytes(hu.nbytes))
+    if before is not None:
+        assert read_ct(path, pseudonym="P-1", role="the arterial volume")[0].voxels.shape
+        path.write_bytes(path.read_bytes().replace(before, after))
+
+    with pytest.raises(PatientRejected, match="names another file for"):
+        read_ct(path, pseudonym="P-1", role="the arterial volume")
