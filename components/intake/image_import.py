@@ -103,7 +103,7 @@ def _import(job: ImageJob) -> ImportedImages:
         pseudonym=job.pseudonym,
         treated_on=job.treated_on,
     )
-    _write(job, images)
+    written = _write(job, images)
     done = ImportedImages(
         patient_id=job.pseudonym,
         key=key,
@@ -112,7 +112,7 @@ def _import(job: ImageJob) -> ImportedImages:
             phase: hashlib.sha256(volume.voxels.tobytes()).hexdigest()
             for phase, volume in images.phases.items()
         },
-        notes=images.notes,
+        notes=(*images.notes, *written),
     )
     with written_whole(job.record_path) as partial:
         partial.write_text(done.to_json(), encoding="utf-8")
@@ -157,8 +157,8 @@ def _content(path: Path) -> bytes:
     return digest.digest()
 
 
-def _write(job: ImageJob, images: PatientImages) -> None:
-    """The patient's folder, whole or not at all."""
+def _write(job: ImageJob, images: PatientImages) -> tuple[str, ...]:
+    """The patient's folder, whole or not at all; what was changed in his ROIs to write them."""
     dataset = Dataset(job.data)
     folder = dataset.roi_path(job.pseudonym).parent
     partial = folder.with_name(f"{folder.name}.partial")
@@ -166,8 +166,9 @@ def _write(job: ImageJob, images: PatientImages) -> None:
     partial.mkdir(parents=True)
     for phase, volume in images.phases.items():
         write_ct(partial / dataset.image_path(job.pseudonym, phase).name, volume)
-    write_segments(partial / dataset.roi_path(job.pseudonym).name, images.lesions)
+    notes = write_segments(partial / dataset.roi_path(job.pseudonym).name, images.lesions)
     for number, lesions in images.readers.items():
         write_segments(partial / dataset.reader_roi_path(job.pseudonym, number).name, lesions)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
+    return notes
