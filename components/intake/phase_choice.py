@@ -94,12 +94,11 @@ def _questions(source: PhaseSource, root: Path | None, patient_id: str | None) -
 
 
 def _fitting(candidates: list[Numbered], questions: Sequence[Question]) -> list[Numbered]:
+    """What fits: a question that nothing fits leaves what the questions before it have left."""
     kept: list[Numbered] = []
     for question in questions:
         fitting = [one for one in (kept or candidates) if question(one[1])]
         kept = fitting or kept
-        if len(kept) == 1:
-            break
     return kept
 
 

@@ -127,6 +127,19 @@ def test_later_questions_narrow_what_earlier_ones_leave(patient):
     assert numbers(choose_phases(series, mapped), series) == (1, 3)
 
 
+def test_a_later_question_that_nothing_fits_settles_nothing(patient):
+    series = patient(("d", "art", None), ("d", "art", None), ("d", "portal venous", None))
+    mapped = images(
+        {"series": ("art",), "seconds_after_contrast": (25, 40)},
+        {"series": ("portal venous",), "seconds_after_contrast": (55, 90)},
+    )
+
+    choice = choose_phases(series, mapped)
+
+    assert numbers(choice, series) == (None, 3)
+    assert choice.reasons[0].startswith("arterial: 2 of 3 series fit the mapping")
+
+
 def test_several_that_fit_are_listed_and_none_is_taken(patient):
     series = patient(
         ("d", "art Muster", 33, {"ConvolutionKernel": "B30f"}),
