@@ -1,6 +1,7 @@
 """The flow `fit_arms`: the statistical half of a retraining, from tables alone."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from flows.nesting import nested_step
 from flows.opening import give_up, open_run
 from flows.plan import NESTED_STEP
 from flows.settings import Settings
+from flows.stopping import closed_in_time
 from flows.table_inputs import TableInputs, open_inputs
 from flows.table_plan import plan_of_tables
 from flows.tasks.features import arrange_features
@@ -77,17 +79,18 @@ def _fit(
     version = inputs.version
     run = open_run(settings, plan, version, dataset=dataset, name="fit-arms", fresh=fresh)
     try:
-        run = _tables(run, inputs)
-        judge(run, images=False)
-        known = run.results["tables"].get("with_features")
-        cohort_step(
-            run,
-            source=inputs.clinical,
-            with_features=None if known is None else frozenset(known),
-        )
-        _signature(run)
-        model_steps(run, publishing=publish)
-        return close_run(run, mapping_text=inputs.columns.read_text(encoding="utf-8"))
+        with closed_in_time(partial(give_up, run, KeyboardInterrupt())):
+            run = _tables(run, inputs)
+            judge(run, images=False)
+            known = run.results["tables"].get("with_features")
+            cohort_step(
+                run,
+                source=inputs.clinical,
+                with_features=None if known is None else frozenset(known),
+            )
+            _signature(run)
+            model_steps(run, publishing=publish)
+            return close_run(run, mapping_text=inputs.columns.read_text(encoding="utf-8"))
     except BaseException as error:
         give_up(run, error)
         raise

@@ -18,6 +18,7 @@ from flows.model_chain import model_steps
 from flows.opening import give_up, open_run
 from flows.plan import make_plan
 from flows.settings import Settings
+from flows.stopping import closed_in_time
 from flows.tasks.data import resolve_data
 from flows.terminal import current_display, display_of_run
 from flows.unchanged import finished_run
@@ -63,10 +64,11 @@ def _retrain(settings: Settings, protocol: Protocol, *, fresh: bool) -> dict[str
         return cast("dict[str, Any]", ended)
     run = open_run(settings, plan, data, dataset=Dataset(settings.data_path), fresh=fresh)
     try:
-        data_steps(run)
-        comparison = network_steps(run, partial(ray_of_run, settings))
-        model_steps(run)
-        return close_run(run, comparison=comparison)
+        with closed_in_time(partial(give_up, run, KeyboardInterrupt())):
+            data_steps(run)
+            comparison = network_steps(run, partial(ray_of_run, settings))
+            model_steps(run)
+            return close_run(run, comparison=comparison)
     except BaseException as error:
         give_up(run, error)
         raise

@@ -11,9 +11,8 @@ import pytest
 
 from tests.flows.conftest import ARMWISE
 
-# Prefect may go on asking its server, which has got the same signal, for some minutes.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
-_LONGEST_S = 600
+pytestmark = pytest.mark.slow
+_LONGEST_S = 120
 
 
 def test_a_stopped_search_is_no_finished_study(made_study, tmp_path):
