@@ -68,9 +68,9 @@ def _volume_rules() -> tuple[Consistency, ...]:
     complete = Consistency(
         "phases_complete",
         "both phases around the ROI",
-        "a phase is missing, or shows nothing where the ROI lies; bring the other series, or leave "
-        "the patient to the clinical models",
-        "quarantine",
+        "a phase is missing, or shows nothing where the ROI lies; bring the other series; "
+        "imaging.missing_phase of the protocol says what follows",
+        "warn",
         ("roi_voxels",),
         _both_phases,
     )
