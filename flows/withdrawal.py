@@ -123,7 +123,8 @@ def carry_out(settings: Settings, under_way: UnderWay, *, study_key: str, say: S
     for path in list(named_paths(home, name, beside=stored)):
         remove(path)
     for path in _of_armwise(settings, name, stored, with_caches=True):
-        if not _is_a_model_s(settings, path):
+        # A database's log of writes goes with the database's own turn.
+        if path.exists() and not _is_a_model_s(settings, path):
             erase(path, name)
             say(f"rid of him: {path.relative_to(study) if path.is_relative_to(study) else path}")
     if _has_versions(study):

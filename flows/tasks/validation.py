@@ -1,5 +1,6 @@
 """Step `validation`: the gate on the clinical table, the image manifest and the follow-up."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from components.cohort.gate_records import ValidationReport
 from components.platform.data_quality import validate_clinical, validate_manifest
 from components.platform.figures_quality import validate_follow_up
 from components.study.protocol import Protocol
+from components.study.results import Quarantined
 from flows.gate_answers import gate_line
 from flows.steps import Result, step_task
 from flows.tasks.cohort import protocol_predictors
@@ -51,8 +53,7 @@ def validate_data(
                         docs_dir=folder,
                     )
                 )
-            held = [*intake.quarantined]
-            held += [entry for report in reports for entry in report.quarantined]
+            held = _first_reasons(intake.quarantined, reports)
             reports.append(
                 _follow_up(table, dataset, protocol, folder, {one.patient_id for one in held})
             )
@@ -65,6 +66,17 @@ def validate_data(
         "notes": list(intake.notes),
         "docs": str(folder),
     }
+
+
+def _first_reasons(
+    before: Sequence[Quarantined], reports: Sequence[ValidationReport]
+) -> list[Quarantined]:
+    """Everybody set aside, once: whom the import set aside lacks images for that reason alone."""
+    entries = [*before, *(entry for report in reports for entry in report.quarantined)]
+    first: dict[str, Quarantined] = {}
+    for entry in entries:
+        first.setdefault(entry.patient_id, entry)
+    return list(first.values())
 
 
 def _clinical(
