@@ -11,12 +11,14 @@ TOLERANCE <- 1e-6
 
 arguments <- commandArgs(trailingOnly = FALSE)
 script <- sub("^--file=", "", grep("^--file=", arguments, value = TRUE))
-folder <- if (length(script) == 1) dirname(script) else "."
+# Rscript writes a blank of the path as "~+~".
+folder <- if (length(script) == 1) dirname(gsub("~+~", " ", script, fixed = TRUE)) else "."
 
-# Everything is read as text: a level "1" is no number, a level "NA" is not missing.
+# Everything is read as text: a level "1" is no number, a level "NA" is not missing. Text is marked
+# as UTF-8, not converted: a locale that lacks a letter would cut the file off there.
 read_text <- function(name) {
   read.csv(file.path(folder, name), colClasses = "character", na.strings = "",
-           check.names = FALSE, fileEncoding = "UTF-8")
+           check.names = FALSE, encoding = "UTF-8")
 }
 
 models <- read_text("models.csv")

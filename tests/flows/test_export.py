@@ -96,13 +96,17 @@ def agrees(folder):
     assert done is None or done.returncode == 0, done.stdout + done.stderr
 
 
-def run_r(folder):
+def run_r(folder, **environment):
     """What the folder's script says; None where there is no R to run it."""
     rscript = shutil.which("Rscript")
     if rscript is None:
         return None
     return subprocess.run(
-        [rscript, str(folder / "refit.R")], capture_output=True, text=True, check=False
+        [rscript, str(folder / "refit.R")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
     )
 
 
@@ -168,6 +172,16 @@ def test_the_script_stops_where_a_coefficient_differs(exported, tmp_path):
     assert fitted_again(wrong)[:, 2].max() > CLOSE
     done = run_r(wrong)
     assert done is None or (done.returncode == 1 and "exceeds" in done.stdout)
+
+
+def test_the_script_runs_in_any_locale_and_from_any_folder(exported, tmp_path):
+    folder, _ = exported
+    moved = shutil.copytree(folder, tmp_path / "of a run")
+    for path in moved.glob("*.csv"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("'+", "有").replace("cirrhosis", "肝硬化"), encoding="utf-8")
+    done = run_r(moved, LC_ALL="C")
+    assert done is None or done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_step_that_was_cleared_away_is_one_message(tmp_path):
