@@ -4,12 +4,14 @@ Run `python -m benchmarks.imaging`. A patient is two CT phases of 512 x 512 x 12
 noise of 12 HU, without which they inflate several times faster than any CT) and a `.seg.nrrd` with
 an ROI of 40 mm in the middle. Times are processor seconds of one thread, the best of some repeats;
 floor and step are taken in turns. The floor is what SimpleITK itself needs to hand over one voxel
-of the ROI's last slice: the same library's inflating and nothing else. Python's zlib stands beside
-it. Besides: what whole volumes cost, nibabel and MONAI where they are installed, an uncompressed
-NIfTI, cores side by side (seconds of the clock: only on a quiet machine), and whole cohorts.
+of the ROI's last slice: the same library's inflating and nothing else. The crop needs no slice
+beyond the one after the ROI's largest, so a second, lower floor ends there. Python's zlib stands
+beside them. Besides: what whole volumes cost, with nibabel and MONAI where they are installed, an
+uncompressed NIfTI, cores side by side (seconds of the clock: only on a quiet machine), and whole
+cohorts.
 
-The exit status is 1 where the step's share of the floor is below 0.70, or where a crop is another
-than that of the whole volume.
+The exit status is 1 where the lower floor's share of the step is below 0.70, or where a crop is
+another than that of the whole volume.
 """
 
 import argparse
@@ -44,12 +46,13 @@ _HEADER_BYTES, _VOXEL_BYTES, _CHUNK = 352, 2, 1 << 18
 
 @dataclass(frozen=True)
 class Patient:
-    """A patient's files, and the last slice of the ROI."""
+    """A patient's files, the last slice of the ROI, and the last one that its crop is made of."""
 
     arterial: Path
     portal_venous: Path
     roi: Path
     last_slice: int
+    last_cropped: int
 
     @property
     def phases(self) -> tuple[Path, Path]:
@@ -97,9 +100,12 @@ def draw_patient(folder: Path) -> Patient:
     squared = sum((a - c) ** 2 for a, c in zip((i, j, k), ROI_CENTER_MM, strict=True))
     roi = (squared < ROI_RADIUS_MM**2).astype(np.uint8)
     write(folder / "roi.seg.nrrd", roi)
-    last = int(np.flatnonzero(roi.any(axis=(1, 2)))[-1])
+    areas = roi.sum(axis=(1, 2))
+    last = int(np.flatnonzero(areas)[-1])
+    # The reader takes a slice more on either side than interpolation needs.
+    cropped = int(areas.argmax()) + 1
     paths = [folder / f"{name}.nii.gz" for name in PHASE_HU]
-    return Patient(*paths, folder / "roi.seg.nrrd", last)
+    return Patient(*paths, folder / "roi.seg.nrrd", last, cropped)
 
 
 def write(path: Path, voxels: np.ndarray) -> None:
@@ -127,12 +133,15 @@ def crop_is_that_of_the_whole(patient: Patient, section: ImagingSection) -> bool
 def beside_the_floor(
     patient: Patient, section: ImagingSection, repeats: int
 ) -> tuple[float, float]:
-    """The step's share of the floor, and its seconds."""
+    """The lower floor's share of the step, and the step's seconds."""
     parts: dict[str, Callable[[], object]] = {
         "floor: SimpleITK to the ROI's last slice": lambda: [
             to_slice(path, patient.last_slice) for path in patient.phases
         ],
-        "floor: Python's zlib to the same byte": lambda: [
+        "floor: SimpleITK to the crop's last slice": lambda: [
+            to_slice(path, patient.last_cropped) for path in patient.phases
+        ],
+        "Python's zlib to the ROI's last slice": lambda: [
             inflate(path, patient.last_slice) for path in patient.phases
         ],
         "the whole step (crop_patient)": lambda: patient.crop(section),
@@ -142,9 +151,9 @@ def beside_the_floor(
     for _ in range(repeats):
         for name, part in parts.items():
             seconds[name].append(cost(part))
-    floor, by_zlib, step, _ = (min(taken) for taken in seconds.values())
+    floor, nearer, _, step, _ = (min(taken) for taken in seconds.values())
     each = list(seconds.values())
-    paired = np.divide(each[0], each[2])
+    paired = np.divide(each[0], each[3])
     table = Table(title="One patient, two phases, one thread")
     table.add_column("what")
     table.add_column("ms", justify="right")
@@ -154,9 +163,10 @@ def beside_the_floor(
     console().print(table)
     print(
         f"floor / step: {floor / step:.2f} of the best times, {paired.min():.2f} to "
-        f"{paired.max():.2f} in {repeats} turns; with zlib's floor {by_zlib / step:.2f}"
+        f"{paired.max():.2f} in {repeats} turns; {nearer / step:.2f} where the floor ends with the "
+        "crop"
     )
-    return floor / step, step
+    return min(floor, nearer) / step, step
 
 
 def to_slice(path: Path, number: int) -> object:

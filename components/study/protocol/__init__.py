@@ -135,7 +135,7 @@ def read_protocol(path: Path) -> Protocol:
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         msg = f"expected a protocol file at {path}, found none"
         raise UsageError(msg) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
