@@ -179,9 +179,11 @@ def to_hu(values: VoxelArray, *, pseudonym: str, role: str) -> tuple[VoxelArray,
             raise PatientRejected(pseudonym, no_number(n_bad, role))
         values = np.rint(values)
     low, high = HU_RANGE
+    if low <= values.min() and values.max() <= high:  # nearly every CT: nothing to look at twice
+        return values.astype(np.int16, copy=False), ()
     n_above = int((values > high).sum())
     notes = (f"{role}: {n_above} voxels above {high} HU count as {high} HU",) if n_above else ()
-    return np.clip(values, low, high).astype(np.int16), notes
+    return np.clip(values, low, high).astype(np.int16, copy=False), notes
 
 
 def write_ct(path: Path, volume: Volume) -> None:

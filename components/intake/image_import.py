@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
 
 from components.cohort.dataset import Dataset
@@ -109,7 +110,7 @@ def _import(job: ImageJob) -> ImportedImages:
         key=key,
         figures=images.figures,
         fingerprints={
-            phase: hashlib.sha256(volume.voxels.tobytes()).hexdigest()
+            phase: hashlib.sha256(np.ascontiguousarray(volume.voxels)).hexdigest()
             for phase, volume in images.phases.items()
         },
         notes=(*images.notes, *written),

@@ -39,7 +39,7 @@ def test_a_fault_is_named_by_section_and_field(tmp_path, section, field, value, 
     assert error.value.exit_code == 2
 
 
-def test_a_missing_section_and_a_missing_file_are_named(tmp_path):
+def test_a_missing_section_and_no_file_are_named(tmp_path):
     faulty = content()
     del faulty["label"]
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(faulty))
@@ -47,6 +47,8 @@ def test_a_missing_section_and_a_missing_file_are_named(tmp_path):
         read_protocol(tmp_path / "a.yaml")
     with pytest.raises(UsageError, match=r"b\.yaml, found none"):
         read_protocol(tmp_path / "b.yaml")
+    with pytest.raises(UsageError, match="found none"):
+        read_protocol(tmp_path)
     (tmp_path / "c.yaml").write_text("a: [")
     with pytest.raises(UsageError, match="expected YAML"):
         read_protocol(tmp_path / "c.yaml")
