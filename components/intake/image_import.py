@@ -110,7 +110,7 @@ def _import(job: ImageJob) -> ImportedImages:
         key=key,
         figures=images.figures,
         fingerprints={
-            phase: hashlib.sha256(np.ascontiguousarray(volume.voxels)).hexdigest()
+            phase: hashlib.sha256(np.ascontiguousarray(volume.voxels).data).hexdigest()
             for phase, volume in images.phases.items()
         },
         notes=(*images.notes, *written),
