@@ -30,7 +30,7 @@ _LEAST_FALL = 0.85
 """The aorta's enhancement in the later phase over that in the earlier."""
 _LEAST_CHANGE_HU = 5.0
 _CLEAR_FALL = 0.7
-"""What the aorta alone must show where no liver is seen."""
+"""What the aorta alone must show where no liver is seen, or one that stays as it is."""
 _ARTERIAL_AORTA_HU = 150.0
 _ARTERIAL_RATIO, _PORTAL_RATIO = 0.40, 0.48
 """Liver over aorta in a single volume: below the first arterial, above the second portal venous."""
@@ -127,9 +127,11 @@ def judge_phases(
         is_one_volume: Whether both phases have the same voxels.
     """
     spine = find_spine(phases, body)
-    liver = None if spine is None else find_liver(phases, body, spine, tumor=roi)
-    liver = liver_around(phases, roi) if liver is None else liver
-    aorta = None if spine is None else find_aorta(phases.known, spine)
+    if spine is None:
+        aorta, liver = None, liver_around(phases, roi)
+    else:
+        # Beside a tumor that leaves little of the liver lie other organs: nothing is taken there.
+        aorta, liver = find_aorta(phases.known, spine), find_liver(phases, body, spine, tumor=roi)
     arterial, portal = (
         _seen(hu, aorta, liver, spine) for hu in (phases.arterial, phases.portal_venous)
     )
@@ -211,14 +213,17 @@ def _without_contrast(arterial: _Seen, portal: _Seen) -> bool:
 
 
 def _is_earlier(first: _Seen, second: _Seen) -> bool:
-    """Whether, from the first to the second, the aorta falls and the liver rises."""
+    """Whether, from the first to the second, the aorta falls and the liver does not speak against.
+
+    A late arterial phase has filled some livers by almost as much as the portal venous one.
+    """
     if first.aorta_hu is None or second.aorta_hu is None:
         return False
     fall = (second.aorta_hu - _BLOOD_HU) / max(first.aorta_hu - _BLOOD_HU, 1.0)
     rise = _change(first.liver_hu, second.liver_hu)
-    if rise is None:
+    if rise is None or abs(rise) <= _LEAST_CHANGE_HU:
         return fall < _CLEAR_FALL
-    return fall < _LEAST_FALL and rise > _LEAST_CHANGE_HU
+    return fall < _LEAST_FALL and rise > 0.0
 
 
 def _look(seen: _Seen) -> PhaseLook:

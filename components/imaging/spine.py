@@ -2,12 +2,14 @@
 
 Over the height of a vertebra the brightest HU show the whole ring of bone: vertebral body, pedicles
 and laminae around a canal that is dark at every level. That hole is found; the bone in front of it
-is the vertebral body, whatever touches its front.
+is the vertebral body, whatever touches its front. With osteoporosis the body is a hole as well, a
+shell around dark marrow: of two holes, one behind the other, the canal is the second.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from components.imaging.body import BoolArray
@@ -26,6 +28,8 @@ _LEAST_BONE = 0.2
 _LEAST_CANAL = 0.04
 _STEP_COST = 0.02
 _LEAST_LENGTH_MM = 45.0
+_LEVEL_MM = 36.0
+"""A canal that is seen on both sides of such a gap goes on through it."""
 _BODY_DEPTH_MM = (28.0, 48.0)
 _ALIKE_MM = 90.0
 """Vertebrae over such a stretch are as deep as each other."""
@@ -85,7 +89,7 @@ def find_spine(phases: CoarsePhases, body: BoolArray) -> Spine | None:
     path = upright_path(score, least=_LEAST_CANAL, step_cost=_STEP_COST)
     if path is None or path.n_seen * spacing_mm < _LEAST_LENGTH_MM:
         return None
-    path = path.smoothed()
+    path = path.smoothed().bridged(round(_LEVEL_MM / spacing_mm))
     return Spine(path, _depth_mm(front, path, spacing_mm), spacing_mm)
 
 
@@ -97,7 +101,7 @@ def _around(bone: BoolArray, spacing_mm: float) -> CoarseArray:
 
 
 def _canals(ring: BoolArray, spacing_mm: float) -> BoolArray:
-    """Holes of a slice's bone that are as large as a spinal canal."""
+    """Holes of a slice's bone that are as large as a spinal canal and have no other behind them."""
     closed = ndimage.binary_closing(ring, iterations=1) | ring
     labels, n = ndimage.label(ndimage.binary_fill_holes(closed) & ~closed)
     if n == 0:
@@ -105,15 +109,30 @@ def _canals(ring: BoolArray, spacing_mm: float) -> BoolArray:
     areas = np.bincount(labels.ravel()) * spacing_mm**2
     fitting = (areas >= _CANAL_MM2[0]) & (areas <= _CANAL_MM2[1])
     fitting[0] = False
-    return np.asarray(fitting[labels])
+    holes = np.where(fitting[labels], labels, 0)
+    return (holes > 0) & ~_before_another(holes)
+
+
+def _before_another(holes: NDArray[np.int32]) -> BoolArray:
+    """Voxels of those numbered holes (j, i) that mostly have another one behind them.
+
+    A vertebra's marrow, where it is dark, lies in front of the canal.
+    """
+    rows = np.arange(len(holes))[:, None]
+    last = holes[np.where(holes > 0, rows, -1).argmax(axis=0), np.arange(holes.shape[1])]
+    hidden = (holes > 0) & (holes != last)
+    n = int(holes.max()) + 1
+    n_hidden, n_all = (np.bincount(holes[mask], minlength=n) for mask in (hidden, holes > 0))
+    return np.asarray((n_hidden > 0.5 * n_all)[holes])
 
 
 def _depth_mm(rings: BoolArray, canal: Path, spacing_mm: float) -> FloatArray:
-    """Bone in front of the canal, smoothed along the spine and kept to what vertebrae have."""
+    """Bone and marrow in front of the canal, evened along the spine, within what vertebrae have."""
     low, high = _BODY_DEPTH_MM
     depths = []
     for k in range(rings.shape[0]):
-        columns = rings[k, :, max(canal.i[k] - 2, 0) : canal.i[k] + 3]
+        outline = ndimage.binary_fill_holes(rings[k])
+        columns = outline[:, max(canal.i[k] - 2, 0) : canal.i[k] + 3]
         front = columns[: canal.j[k] + 1].mean(axis=1)[::-1] >= 0.5
         after = np.flatnonzero(front)
         start = int(after[0]) if after.size else 0

@@ -1,6 +1,7 @@
 """The best way from the lowest slice to the highest: how an organ that stands upright is found."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,15 @@ class Path:
         kept = np.zeros_like(self.seen)
         kept[max(stretches, key=len)] = True
         return Path(self.j, self.i, self.score, kept)
+
+    def bridged(self, n: int) -> "Path":
+        """The path with its gaps of up to n slices seen as well."""
+        at = np.flatnonzero(self.seen)
+        seen = self.seen.copy()
+        for before, after in pairwise(at):
+            if after - before <= n + 1:
+                seen[before:after] = True
+        return Path(self.j, self.i, self.score, seen)
 
     def smoothed(self) -> "Path":
         """The path without its zigzag: the mean of seven slices, rounded."""
