@@ -1,5 +1,6 @@
 """What the columns of an unknown sheet probably are: guesses from headers and codings."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +10,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from components.cohort.schema import PREDICTORS
-from components.intake.cells import is_date, missing_cells, read_numbers, text_of
+from components.intake.cells import compared, is_date, missing_cells, read_numbers, text_of
 from components.intake.mapping_parts import NUMBER_RULES
 from components.intake.spreadsheets import Sheet
-from components.intake.synonyms import COLUMN_NAMES, PRIVATE, heading, without_unit
+from components.intake.synonyms import CODINGS, COLUMN_NAMES, PRIVATE, heading, without_unit
 
 _MOST_CODINGS = 10
 _ROWS_PER_CODING = 3
 _LONGEST_CODING = 40
 _FEWEST_NUMBERS = 6
 _WEAK_MATCH_FROM = 5
+_SHOWN_FROM = 5
+"""A cell value that fewer rows hold could be one patient's: it is not shown."""
+_SMALL_NUMBER = re.compile(r"[+-]?\d{1,2}(\.\d)?")
+_LEVELS = {level for variable in PREDICTORS.values() for level in variable.levels}
+_KNOWN_CODINGS = {compared(level) for level in _LEVELS} | {
+    compared(text) for level, texts in CODINGS.items() for text in (level, *texts)
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +65,15 @@ def _codings(known: pd.Series) -> dict[str, int]:
     counts = Counter(text_of(cell).strip() for cell in known)
     few = len(counts) <= _MOST_CODINGS and len(counts) * _ROWS_PER_CODING <= len(known)
     short = all(len(text) <= _LONGEST_CODING for text in counts)
-    return dict(sorted(counts.items())) if few and short else {}
+    if not few or not short:
+        return {}
+    return {text: n for text, n in sorted(counts.items()) if n >= _SHOWN_FROM or _is_coding(text)}
+
+
+def _is_coding(text: str) -> bool:
+    """Whether a cell value is one of many hospitals' codings, or a small number: nobody's alone."""
+    form = compared(text)
+    return bool(_SMALL_NUMBER.fullmatch(form)) or form in _KNOWN_CODINGS
 
 
 def guessed_roles(columns: Sequence[GuessedColumn]) -> dict[str, GuessedColumn]:
@@ -86,6 +102,8 @@ def _fits(column: GuessedColumn, role: str, name: str, *, weak: bool) -> bool:
     if not (begins if weak else column.form == name or heading(column.name) in {name, role}):
         return False
     variable = PREDICTORS.get(role)
+    if heading(column.name) == role and column.numbers is not None:
+        return True
     if role in {"follow_up", *NUMBER_RULES} or (variable and variable.kind == "continuous"):
         return column.numbers is not None and np.unique(column.numbers).size >= _FEWEST_NUMBERS
     if variable is not None and variable.kind == "count":

@@ -124,10 +124,13 @@ def _is_dicom(head: bytes) -> bool:
 
 
 def _nifti(examination: Examination, stream: BinaryIO, place: Place) -> None:
-    head = stream.read(544)
+    head = stream.read(348)
     order = "<" if struct.unpack_from("<i", head)[0] in _NIFTI else ">"
-    form, at, _ = _NIFTI[struct.unpack_from(f"{order}i", head)[0]]
+    size = struct.unpack_from(f"{order}i", head)[0]
+    form, at, _ = _NIFTI[size]
+    head += stream.read(size - len(head))
     offset = int(struct.unpack_from(order + form[1:], head, at)[0])
+    # Not a byte further: voxels are searched otherwise than text.
     header = head + stream.read(min(max(offset - len(head), 0), _LONGEST_HEADER))
     examination.data(b"\n" + header, (*place, "NIfTI header"))
     examination.stream(stream, place, Contents.VOXELS)

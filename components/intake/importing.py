@@ -6,8 +6,11 @@ aside with the reason and the others go on. Killed, the same command goes on whe
 """
 
 import multiprocessing
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -121,7 +124,35 @@ def _files(
             )
         except PatientRejected as error:
             aside.append(Quarantined(patient_id=patient, reason=error.reason, found_by=FOUND_BY))
-    return aside, files
+    shared = _sharing_files(files)
+    named = {one.patient_id for one in shared}
+    alone = {patient: found for patient, found in files.items() if patient not in named}
+    return [*aside, *shared], alone
+
+
+def _sharing_files(files: Mapping[str, PatientFiles]) -> list[Quarantined]:
+    """Patients of whom a pattern finds another's file as well: 1* is also that of 12."""
+    owners: dict[Path, list[str]] = {}
+    for patient, found in files.items():
+        for path in found.all():
+            owners.setdefault(path, []).append(patient)
+    others = {
+        patient: sorted({*patients} - {patient})
+        for patients in owners.values()
+        if len(patients) > 1
+        for patient in patients
+    }
+    return [
+        Quarantined(
+            patient_id=patient,
+            reason=(
+                f"the mapping's patterns find the same file for him and for {', '.join(those)}; "
+                "make them narrower, so that no id fits within a longer one"
+            ),
+            found_by=FOUND_BY,
+        )
+        for patient, those in sorted(others.items())
+    ]
 
 
 def _remember_identities(
@@ -194,9 +225,27 @@ def _outcomes(jobs: Sequence[ImageJob], workers: int) -> Iterator[ImportedImages
         return
     # A forked child of a process that runs threads can hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
-        for future in as_completed([pool.submit(import_images, job) for job in jobs]):
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context)
+    try:
+        with _ctrl_c_is_the_parents():
+            futures = [pool.submit(import_images, job) for job in jobs]
+        for future in as_completed(futures):
             yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _ctrl_c_is_the_parents() -> Iterator[None]:
+    """Processes started meanwhile do not hear Ctrl+C: they end with the patient they are at."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _sharing_images(done: Sequence[ImportedImages]) -> list[Quarantined]:

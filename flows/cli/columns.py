@@ -32,3 +32,5 @@ def columns(
     output.write_text(text, encoding="utf-8")
     typer.echo(f"Draft in {output}. Check its guesses, fill in its blanks, then:")
     typer.echo(f"  armwise fit-arms --clinical {file} --columns {output}")
+    typer.echo(f"  armwise feasibility --clinical {file} --columns {output}")
+    typer.echo(f"  armwise import FOLDER --mapping {output}    # with clinical, images and dates")

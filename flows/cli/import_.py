@@ -15,6 +15,7 @@ from flows.environment import prepare_environment
 from flows.terminal import RunDisplay
 
 _SHOWN = 20
+_STOPPED = 130
 
 Corrections = Annotated[
     bool, typer.Option("--accept-corrections", help="Take over outcomes that go back.")
@@ -36,6 +37,12 @@ def import_(
     """
     settings = settings_of(study_dir=study_dir)
     prepare_environment(settings)
+    if not (settings.study_path / ".dvc").is_dir():
+        msg = (
+            f"expected a study in {settings.study_path}, found none; `armwise init DIR` lays one "
+            "out, --study-dir names one elsewhere"
+        )
+        raise UsageError(msg)
     if settings.study_key is None:
         msg = (
             "expected the study's key in ARMWISE_STUDY_KEY, found none; make one, once, and keep "
@@ -60,13 +67,18 @@ def import_(
         is_withdrawn=withdrawn(settings.home_path, study_key=study_key),
     )
     console = table_console()
-    with RunDisplay(console) as display, display.step("Import") as progress:
-        result = require_any(
-            import_cohort(
-                request, on_progress=lambda done, total: progress.update(done, total, "patients")
+    try:
+        with RunDisplay(console) as display, display.step("Import") as progress:
+            result = require_any(
+                import_cohort(
+                    request,
+                    on_progress=lambda done, total: progress.update(done, total, "patients"),
+                )
             )
-        )
-        progress.note = f"{result.n_read} patients read, {result.n_known} as before"
+            progress.note = f"{result.n_read} patients read, {result.n_known} as before"
+    except KeyboardInterrupt:
+        console.print("Stopped. What is read is kept: the same command goes on where it stopped.")
+        raise typer.Exit(_STOPPED) from None
     _tell(console, result, settings.data_path)
 
 

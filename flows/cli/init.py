@@ -34,7 +34,7 @@ def init(
     said = (
         f"A new study in {folder}: {laid_out.study.study_id}, {PROTOCOL_FILE} copied from "
         f"{source.stem}, DVC set up with a remote that is checked.\n"
-        f"Next: cd {folder}, read README.md there, put the cohort into data/, then "
-        "`armwise doctor`."
+        f"Next: cd {folder}, read README.md there, then `armwise columns` and `armwise import`, or "
+        "put a dataset into data/; then `armwise doctor`."
     )
     console.print(said, markup=False)

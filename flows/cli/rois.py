@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from components.errors import PlatformError, UsageError
+from components.errors import DataError, PlatformError, UsageError
 from flows.alone import alone
 from flows.cli.options import StudyDir, settings_of, table_console
 from flows.environment import prepare_environment
@@ -39,6 +39,9 @@ def out(folder: Folder, patients: Patients = None, study_dir: StudyDir = None) -
 
     dataset = Dataset(settings.data_path)
     reasons = _reasons(dataset, settings, patients)
+    if not reasons:
+        msg = "expected patients with images in data/, found none; `armwise import` brings them"
+        raise DataError(msg)
     sent = send_out(dataset, folder, reasons)
     console = table_console()
     console.print(f"{len(sent)} patients in {folder / WORKLIST}", markup=False)
@@ -91,6 +94,8 @@ def in_(folder: Folder, study_dir: StudyDir = None) -> None:
             console.print(f"  refused  {one.patient_id}: {one.reason}", markup=False)
     n_taken = sum(one.outcome == "taken over" for one in returns)
     console.print(f"{n_taken} of {len(returns)} ROIs taken over.", markup=False)
+    if any(one.reason is not None for one in returns):
+        raise typer.Exit(DataError.exit_code)
 
 
 def _refuse(said: str) -> None:

@@ -47,7 +47,7 @@ def resolve_data(settings: Settings) -> DataVersion:
         if version.adaptation is not None:
             current_display().console.print(
                 f"    {version.adaptation.why}: data.dvc now records {version.md5}. To go back: "
-                "git checkout data.dvc && rm -rf data"
+                "armwise data pull previous --force"
             )
         progress.note = f"{version.md5[:12]}, {version.n_files} files ({version.source})"
     return version

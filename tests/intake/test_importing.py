@@ -156,3 +156,22 @@ def test_identities_stand_in_the_key_file_alone(run, dataset, hospital, tmp_path
     assert not any(one in table for one in (*hospital.ids, "Zhang", "2019-0"))
     key = (tmp_path / "study" / ".armwise" / "import_key.csv").read_text(encoding="utf-8-sig")
     assert all(one in key for one in hospital.ids)
+
+
+def test_a_file_that_fits_two_ids_is_given_to_neither(run, dataset, hospital):
+    shorter = hospital.ids[0]
+    hospital.set_cell(1, "MRN", f"{shorter}9")
+    (hospital.root / "ct" / hospital.ids[1]).rename(hospital.root / "ct" / f"{shorter}9")
+    for place in ("roi", "reader1", "reader2"):
+        (hospital.root / place / f"{shorter}.seg.nrrd").unlink()
+        folder = hospital.root / place
+        (folder / f"{hospital.ids[1]}.seg.nrrd").rename(folder / f"{shorter}9.seg.nrrd")
+    mapping = hospital.mapping()
+    mapping["images"]["roi"] = {"path": "roi/{patient}*.seg.nrrd"}
+    mapping["images"]["readers"] = {}
+    hospital.write_mapping(mapping)
+    result = run()
+    both = {Pseudonyms(KEY).of(one) for one in (shorter, f"{shorter}9")}
+    assert {one.patient_id for one in result.findings.quarantined} == both
+    assert all("the same file" in one.reason for one in result.findings.quarantined)
+    assert result.n_read == 2
