@@ -4,8 +4,9 @@ Through Prefect's client: its command line takes seconds to start for each of th
 """
 
 import asyncio
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -161,6 +162,22 @@ def find(client: SyncPrefectClient, name: str) -> tuple[str, DeploymentResponse]
         msg = f"{problem} called {name!r}; there are: {known}"
         raise UsageError(msg)
     return found[0], entries[found[0]]
+
+
+def pause(client: SyncPrefectClient, entry: DeploymentResponse) -> None:
+    """Pauses a deployment, and takes back what its clock has put on the list.
+
+    The server itself takes back only what is due later: a run due at this moment, or one that its
+    scheduler is writing meanwhile, would still start.
+    """
+    client.pause_deployment(entry.id)
+    for seconds in (0, 1):
+        time.sleep(seconds)
+        waiting = FlowRunFilterStateType(any_=_SCHEDULED)
+        for run in _runs(client, entry, waiting, FlowRunSort.EXPECTED_START_TIME_ASC):
+            if run.auto_scheduled:
+                with suppress(ObjectNotFound):  # a worker has taken it, or the server itself
+                    client.delete_flow_run(run.id)
 
 
 def _entries(client: SyncPrefectClient) -> dict[str, DeploymentResponse]:

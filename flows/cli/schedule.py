@@ -138,10 +138,11 @@ def pause(name: Name, study_dir: StudyDir = None, port: Port = None) -> None:
     address = _server_of(settings_of(study_dir=study_dir, schedule_port=port))
 
     from flows.schedule import find, server
+    from flows.schedule import pause as pause_on_server
 
     with server(address) as client:
         full, entry = find(client, name)
-        client.pause_deployment(entry.id)
+        pause_on_server(client, entry)
     Console(highlight=False).print(f"{full} is paused: `armwise schedule resume {full}`.")
 
 
