@@ -79,6 +79,8 @@ def note_version(
 ) -> bool:
     """Write a version into the ledger, unless it stands there; whether it was written.
 
+    A version that was noted without a message is noted again with one, and keeps its time.
+
     Args:
         home: The ARMWISE home folder; it exists.
         md5: The version.
@@ -87,7 +89,8 @@ def note_version(
         n_bytes: How large it is.
         clinical: Its clinical table, to be counted.
     """
-    if any(entry.what == "version" and entry.md5 == md5 for entry in _ledger(home)):
+    noted = [line for line in _ledger(home) if line.what == "version" and line.md5 == md5]
+    if noted and (message == FOUND or any(line.message != FOUND for line in noted)):
         return False
     patients, deaths = counts_by_arm(clinical) if clinical is not None else ({}, {})
     entry = LedgerEntry(
@@ -122,7 +125,9 @@ def known_versions(study_dir: Path, home: Path, *, data_dir: str = "data") -> li
     first: dict[str, LedgerEntry] = {}
     for line in (*lines, *_in_git(study_dir, data_dir)):
         if line.what == "version":
-            first.setdefault(line.md5, line)
+            noted = first.setdefault(line.md5, line)
+            if noted.message == FOUND:
+                first[line.md5] = noted.model_copy(update={"message": line.message})
     unseen = [line for md5, line in lost.items() if md5 not in first]
     ordered = sorted(first.values(), key=lambda line: datetime.fromisoformat(line.when))
     return [_known(n, line, lost.get(line.md5)) for n, line in enumerate((*unseen, *ordered), 1)]

@@ -70,14 +70,25 @@ class FeasibilityContent:
     notes: tuple[str, ...]
 
     def lines(self) -> tuple[str, ...]:
-        """What it comes to, in sentences: first the arms, then their overlap, then the gaps."""
+        """What it comes to, in sentences: who is left, the arms, their overlap, the gaps."""
         return (
+            self._flow(),
             *(sentence for arm in self.arms for sentence in arm_sentences(arm, self.protocol)),
             *(overlap.sentence for overlap in self.overlaps),
             self.missing.sentence,
             *([self.missing.notable] if self.missing.notable else []),
             *(self._not_assessable()),
         )
+
+    def _flow(self) -> str:
+        first, last = self.eligibility.stages[0], self.eligibility.stages[-1]
+        costs = [
+            f"{stage.name} ({sum(lost.values()) + other} fewer)"
+            for stage, lost, other in self.eligibility.steps
+            if sum(lost.values()) + other
+        ]
+        by = f": {'; '.join(costs)}" if costs else ""
+        return f"Of {first.total} patients of the sheet {last.total} are left{by}."
 
     def _not_assessable(self) -> list[str]:
         rules = self.eligibility.not_assessable

@@ -8,6 +8,7 @@ from components.cohort.dataset import Dataset
 from components.errors import ArmwiseError
 from components.networks.weight_files import IMAGENET_FILES, checked_digest, weights_path
 from components.platform.data_version import recorded_md5
+from components.platform.withdrawal_ledger import require_finished
 from components.study.protocol import Protocol, read_protocol
 from flows.doctor.finding import Finding, judged
 from flows.settings import Settings
@@ -32,6 +33,16 @@ def examine_study(settings: Settings, protocol: Protocol | None) -> Iterator[Fin
     if protocol is not None and protocol.backbone.weights == "imagenet":
         yield _weights(protocol)
     yield _newcomers(settings)
+    yield _withdrawal(settings)
+
+
+def _withdrawal(settings: Settings) -> Finding:
+    expected = "no withdrawal half done"
+    try:
+        require_finished(settings.home_path)
+    except ArmwiseError as error:
+        return judged("withdrawal", "missing", expected=expected, found=str(error))
+    return judged("withdrawal", "ok", expected=expected, found="none")
 
 
 def n_patients(settings: Settings) -> int:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from components.platform.journal import Intention, intending
+from components.platform.withdrawal_ledger import journal_path
 from flows.doctor.examination import examine
 from flows.settings import Settings
 from tests.flows.conftest import armwise
@@ -134,6 +135,13 @@ def test_a_registration_under_way_and_newcomers_without_a_key(study, monkeypatch
     found = findings(study)["study key"]
     assert found.status == "ok"
     assert "hush" not in repr(found)
+
+
+def test_a_withdrawal_cut_short_is_missing_with_what_finishes_it(study):
+    assert findings(study)["withdrawal"].status == "ok"
+    journal_path(study / ".armwise").write_text("{}")
+    found = findings(study)["withdrawal"]
+    assert (found.status, "armwise withdraw --resume" in found.found) == ("missing", True)
 
 
 def test_an_embedded_remote_that_the_first_push_will_make_is_no_fault(study):

@@ -76,6 +76,12 @@ def test_counts_are_those_of_the_sheet(tmp_path, paths):
     assert [one.rule for one in content.eligibility.excluded] == ["age 18 years or above"]
     assert content.overlaps[0].predictors == ("Tumor diameter", "Age", "BCLC stage", "Ascites")
     assert any("cannot answer" in line for line in content.lines())
+    fewer = len(sheet) - len(adults)
+    assert fewer, "the sheet has somebody whom a rule excludes"
+    assert content.lines()[0] == (
+        f"Of {len(sheet)} patients of the sheet {len(adults)} are left: "
+        f"age 18 years or above ({fewer} fewer)."
+    )
 
 
 def test_the_same_sheet_gives_the_same_page(tmp_path, paths):

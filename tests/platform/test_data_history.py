@@ -43,6 +43,18 @@ def test_a_version_is_noted_once_with_its_message_and_its_patients(tmp_path):
     assert (two.number, two.md5, two.lost) == (2, SECOND, None)
 
 
+def test_a_message_that_comes_after_the_version_was_seen_is_kept_and_no_second_one(tmp_path):
+    note_version(tmp_path, FIRST)
+    (seen,) = known_versions(tmp_path, tmp_path)
+
+    assert note_version(tmp_path, FIRST, message="May")
+    assert not note_version(tmp_path, FIRST, message="again")
+    assert not note_version(tmp_path, FIRST)
+
+    (told,) = known_versions(tmp_path, tmp_path)
+    assert (told.message, told.when) == ("May", seen.when)
+
+
 def test_deaths_are_counted_by_arm_and_a_table_without_them_is_not():
     table = pd.DataFrame({"patient_id": ["a", "b"], "arm": "tace", "death": [1, 0]})
 
