@@ -17,24 +17,43 @@ from components.survival.target import SurvivalTarget
 from tests.flows.conftest import armwise
 
 _MAY_SKIP_IN_CI = {"realdata", "gpu", "root"}
-# Their tests start servers and retrainings, share what these leave, and run one after the other.
+# What starts servers and retrainings runs in two processes, each one test after the other and with
+# fixtures of its own; what is left goes, file by file, to whichever is free first.
+_WITH_SERVERS = {
+    "flows": "flows and serving",
+    "serving": "flows and serving",
+    "faults": "faults and platforms",
+    "installed": "faults and platforms",
+    "platform": "faults and platforms",
+}
 _WITHOUT_SERVERS = "tests/faults/test_damaged_*.py"
-_WITH_PLATFORMS = {"faults", "flows", "installed", "platform", "serving"}
 
 
-class _PlatformsApart(LoadScopeScheduling):
-    """Gives one process all tests that start platforms, and the other the rest, file by file."""
+def _scope(nodeid):
+    path = Path(nodeid.split("::")[0])
+    return None if path.match(_WITHOUT_SERVERS) else _WITH_SERVERS.get(path.parts[1])
+
+
+class _ServersApart(LoadScopeScheduling):
+    """Keeps the tests of a scope in one process and in order."""
 
     def _split_scope(self, nodeid):
-        path = Path(nodeid.split("::")[0])
-        starts = path.parts[1] in _WITH_PLATFORMS and not path.match(_WITHOUT_SERVERS)
-        return "platforms" if starts else str(path)
+        return _scope(nodeid) or nodeid.split("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """How tests are shared among processes."""
-    return _PlatformsApart(config, log)
+    config.option.loadscopereorder = False  # the order is ours: see below
+    return _ServersApart(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """The long scopes first, so that each begins in a process of its own."""
+    long = sorted(set(_WITH_SERVERS.values()))
+    rank = {scope: n for n, scope in enumerate(long)}
+    items.sort(key=lambda item: rank.get(_scope(item.nodeid), len(long)))
 
 
 def pytest_addoption(parser):
