@@ -20,11 +20,11 @@ _MAY_SKIP_IN_CI = {"realdata", "gpu", "root"}
 # What starts servers and retrainings runs in two processes, each one test after the other and with
 # fixtures of its own; what is left goes, file by file, to whichever is free first.
 _WITH_SERVERS = {
-    "flows": "flows and serving",
-    "serving": "flows and serving",
-    "faults": "faults and platforms",
-    "installed": "faults and platforms",
-    "platform": "faults and platforms",
+    "faults": "faults and flows",
+    "flows": "faults and flows",
+    "serving": "faults and flows",
+    "installed": "installed and platforms",
+    "platform": "installed and platforms",
 }
 _WITHOUT_SERVERS = "tests/faults/test_damaged_*.py"
 
