@@ -8,7 +8,7 @@ aside with the reason and the others go on. Killed, the same command goes on whe
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -132,16 +132,7 @@ def _files(
 
 def _sharing_files(files: Mapping[str, PatientFiles]) -> list[Quarantined]:
     """Patients of whom a pattern finds another's file as well: 1* is also that of 12."""
-    owners: dict[Path, list[str]] = {}
-    for patient, found in files.items():
-        for path in found.all():
-            owners.setdefault(path, []).append(patient)
-    others = {
-        patient: sorted({*patients} - {patient})
-        for patients in owners.values()
-        if len(patients) > 1
-        for patient in patients
-    }
+    others = _sharing({patient: found.all() for patient, found in files.items()})
     return [
         Quarantined(
             patient_id=patient,
@@ -153,6 +144,19 @@ def _sharing_files(files: Mapping[str, PatientFiles]) -> list[Quarantined]:
         )
         for patient, those in sorted(others.items())
     ]
+
+
+def _sharing(owned: Mapping[str, Iterable[Hashable]]) -> dict[str, list[str]]:
+    """Who owns something that others own too, and these others in order."""
+    owners: dict[Hashable, set[str]] = {}
+    for patient, things in owned.items():
+        for thing in things:
+            owners.setdefault(thing, set()).add(patient)
+    others: dict[str, set[str]] = {}
+    for patients in owners.values():
+        for patient in patients if len(patients) > 1 else ():
+            others.setdefault(patient, set()).update(patients - {patient})
+    return {patient: sorted(those) for patient, those in others.items()}
 
 
 def _remember_identities(
@@ -250,23 +254,14 @@ def _ctrl_c_is_the_parents() -> Iterator[None]:
 
 def _sharing_images(done: Sequence[ImportedImages]) -> list[Quarantined]:
     """Patients whose volumes are another patient's, voxel by voxel."""
-    owners: dict[str, set[str]] = {}
-    for one in done:
-        for content in one.fingerprints.values():
-            owners.setdefault(content, set()).add(one.patient_id)
-    shared = [sorted(patients) for patients in owners.values() if len(patients) > 1]
-    reasons = {
-        patient: [other for other in patients if other != patient]
-        for patients in shared
-        for patient in patients
-    }
+    shared = _sharing({one.patient_id: one.fingerprints.values() for one in done})
     return [
         Quarantined(
             patient_id=patient,
             reason=f"has the same CT as patient {', '.join(others)}; give each his own",
             found_by=FOUND_BY,
         )
-        for patient, others in sorted(reasons.items())
+        for patient, others in sorted(shared.items())
     ]
 
 
