@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 _SECONDS_BETWEEN_LINES = 15.0
-_STOPPED = 130
+STOPPED = 130
 """Exit code of a command that was stopped by its user, as shells count it."""
 
 
@@ -176,4 +176,4 @@ def leave_stopped() -> NoReturn:
     current_display().console.print(
         "Stopped. What is done is kept: the same command goes on where it stopped."
     )
-    os._exit(_STOPPED)
+    os._exit(STOPPED)

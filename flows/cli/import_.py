@@ -12,10 +12,9 @@ from components.errors import UsageError
 from components.study.vocabulary import TreatmentArm
 from flows.cli.options import StudyDir, settings_of, table_console
 from flows.environment import prepare_environment
-from flows.terminal import RunDisplay
+from flows.terminal import STOPPED, RunDisplay
 
 _SHOWN = 20
-_STOPPED = 130
 
 Corrections = Annotated[
     bool, typer.Option("--accept-corrections", help="Take over outcomes that go back.")
@@ -78,7 +77,7 @@ def import_(
             progress.note = f"{result.n_read} patients read, {result.n_known} as before"
     except KeyboardInterrupt:
         console.print("Stopped. What is read is kept: the same command goes on where it stopped.")
-        raise typer.Exit(_STOPPED) from None
+        raise typer.Exit(STOPPED) from None
     _tell(console, result, settings.data_path)
 
 
