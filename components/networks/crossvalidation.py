@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from components.errors import IntegrityError
+from components.networks.crops import Crops
 from components.networks.features import predict_rows
 from components.networks.labels import Lesson
 from components.networks.records import Configuration
-from components.networks.training import Crops, Learner, TrainingPlan, start_learner, train_epoch
+from components.networks.training import Learner, TrainingPlan, start_learner, train_epoch
 from components.networks.weights import read_tensors, save_network, save_tensors
 from components.survival.target import FloatArray, IntArray
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from components.networks.backbones import Network
-from components.networks.training import Crops
+from components.networks.crops import Crops
 
 _BATCH = 128
 

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from components.networks.backbones import backbone_of
 from components.networks.bundle import CARD_FILE, WEIGHTS_FILE
+from components.networks.crops import Crops
 from components.networks.device import training_thread
 from components.networks.features import Predictions, predict
 from components.networks.labels import lesson
 from components.networks.records import Configuration, NetworkCard, TrialResult
-from components.networks.training import Crops, TrainingPlan, start_learner, train_epoch
+from components.networks.training import TrainingPlan, start_learner, train_epoch
 from components.networks.training_set import TrainingSet
 from components.networks.weights import load_network_weights, save_network
 from components.study.protocol.label import LabelSection

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from components.networks.augmentation import augment
 from components.networks.backbones import Network, build_network
+from components.networks.crops import Crops
 from components.networks.device import bfloat16_pays, pick_device, seed_of
 from components.networks.labels import Lesson
 from components.networks.records import Configuration
@@ -68,23 +69,6 @@ def precision_adaptations(plan: TrainingPlan) -> tuple[Adaptation, ...]:
             why=f"this {plan.device} has no bfloat16 arithmetic; emulated it is slower",
         ),
     )
-
-
-class Crops:
-    """The crops (n, C, H, W) of a cohort, on a GPU as a whole, on a CPU gathered by the batch."""
-
-    def __init__(self, crops: NDArray[np.float32], device: torch.device) -> None:
-        self._device = device
-        self._on_gpu = torch.from_numpy(crops.copy()).to(device) if device.type == "cuda" else None
-        self._crops = crops
-
-    def take(self, rows: NDArray[np.int64]) -> Tensor:
-        """The images (B, C, H, W) of these rows, laid out for fast convolutions."""
-        if self._on_gpu is not None:
-            images = self._on_gpu[torch.from_numpy(rows).to(self._device)]
-        else:
-            images = torch.from_numpy(self._crops[rows])
-        return images.contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(eq=False)

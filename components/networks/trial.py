@@ -18,11 +18,12 @@ import torch
 from pydantic import ValidationError
 
 from components.errors import IntegrityError
+from components.networks.crops import Crops
 from components.networks.crossvalidation import CrossValidation, start_crossvalidation
 from components.networks.device import release_memory, training_thread
 from components.networks.labels import Lesson
 from components.networks.records import Configuration, EpochMetrics, TrialResult, TuningPlan
-from components.networks.training import Crops, TrainingPlan
+from components.networks.training import TrainingPlan
 from components.networks.training_set import TrainingSet
 from components.networks.tuning import arm_figures, mean_figure
 from components.study.files import written_whole

@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from components.networks.configurations import draw_configurations
+from components.networks.crops import Crops
 from components.networks.crossvalidation import start_crossvalidation
 from components.networks.device import training_thread
 from components.networks.features import predict
 from components.networks.labels import Lesson, fold_lessons, lesson
 from components.networks.records import Configuration
 from components.networks.training import (
-    Crops,
     learning_rate_at,
     plan_training,
     precision_adaptations,
