@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torchvision import models
 
 from components.errors import IntegrityError, UsageError
-from components.networks.imagenet import load_imagenet
+from components.networks.initialization import RANDOM, load_weights
+from components.networks.weight_files import starting_weights
 from components.study.protocol.backbone import BackboneSection
 
 
@@ -133,19 +134,18 @@ def build_network(
 ) -> tuple[Network, str]:
     """A network at the start of training, and what its weights are.
 
-    All that is random is drawn from `seed`: the whole network, or with ImageNet weights its head.
+    All that is random is drawn from `seed`: the whole network, or with weights of a file its head.
 
     Raises:
-        UsageError: There is no such backbone, or its ImageNet file is missing.
-        IntegrityError: The ImageNet file is not what it should be.
+        UsageError: There is no such backbone, or its weights file is missing.
+        IntegrityError: The weights file is not what it should be.
     """
     row = backbone_of(name)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         whole = row.build(weights=None)
-        origin = "random"
-        if section.weights == "imagenet":
-            origin = load_imagenet(whole, row.imagenet_file, weights_dir=section.weights_dir)
+        weights = starting_weights(section, name)
+        origin = load_weights(whole, weights) if weights is not None else RANDOM
         return _network(row, whole, dropout=dropout), origin
 
 

@@ -1,6 +1,7 @@
 """The fold networks of one configuration, trained in lock-step, and their out-of-fold scores."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +10,15 @@ import torch
 from torch import Tensor
 
 from components.errors import IntegrityError
+from components.networks.backbones import Network
 from components.networks.crops import Crops
 from components.networks.features import predict_rows
+from components.networks.frozen_trunk import whole_networks
 from components.networks.labels import Lesson
 from components.networks.records import Configuration
 from components.networks.training import Learner, TrainingPlan, start_learner, train_epoch
 from components.networks.weights import read_tensors, save_network, save_tensors
+from components.study.results import Adaptation
 from components.survival.target import FloatArray, IntArray
 
 
@@ -31,6 +35,7 @@ class CrossValidation:
     fold_of: IntArray
     crops: Crops
     plan: TrainingPlan
+    said_before: tuple[Adaptation, ...] = ()
 
     @property
     def epochs_done(self) -> int:
@@ -56,12 +61,27 @@ class CrossValidation:
             scores[rows] = predictions.probability
         return scores
 
+    def adaptations(self) -> tuple[Adaptation, ...]:
+        """Where training departs from the protocol, before a pause too."""
+        return self.said_before
+
     def save(self, folder: Path, *, to_continue: bool) -> tuple[Path, ...]:
-        """Write the networks, and the optimizers where training goes on; the networks' files."""
+        """Write the networks, and the optimizers where training goes on; the networks' files.
+
+        Where the trunk is frozen it is written with its heads at the end only.
+        """
         paths = []
-        for fold, learner in enumerate(self.learners):
+        networks: Iterable[Network] = [learner.network for learner in self.learners]
+        if not to_continue:
+            networks = whole_networks(
+                [learner.network for learner in self.learners],
+                self.configuration.backbone,
+                section=self.plan.section,
+                seed=self.plan.seed,
+            )
+        for fold, (learner, network) in enumerate(zip(self.learners, networks, strict=True)):
             paths.append(folder / f"fold-{fold}.safetensors")
-            save_network(learner.network, paths[-1])
+            save_network(network, paths[-1])
             if to_continue:
                 save_tensors(_optimizer_state(learner), folder / f"optimizer-{fold}.safetensors")
         return tuple(paths)

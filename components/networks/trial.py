@@ -9,25 +9,25 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from components.errors import IntegrityError
-from components.networks.crops import Crops
 from components.networks.crossvalidation import CrossValidation, start_crossvalidation
 from components.networks.device import release_memory, training_thread
 from components.networks.labels import Lesson
 from components.networks.records import Configuration, EpochMetrics, TrialResult, TuningPlan
 from components.networks.training import TrainingPlan
 from components.networks.training_set import TrainingSet
+from components.networks.trunk_features import network_inputs
 from components.networks.tuning import arm_figures, mean_figure
 from components.study.files import written_whole
-from components.study.results import ArtifactRef, Record
+from components.study.results import Adaptation, ArtifactRef, Record
 from components.survival.target import FloatArray
 
 _LOGGER = logging.getLogger(__name__)
@@ -38,7 +38,10 @@ _SAVE_EVERY_S = 60
 
 @dataclass(frozen=True, eq=False)
 class SearchTask:
-    """What all trials of a search share: the patients, the plan, and where states are kept."""
+    """What all trials of a search share: the patients, the plan, and where states are kept.
+
+    `trunks` are the features (n, F) of each backbone's frozen trunk, where one is asked for.
+    """
 
     patients: TrainingSet
     lessons: tuple[Lesson, ...]
@@ -46,6 +49,7 @@ class SearchTask:
     plan: TrainingPlan
     rungs: tuple[int, ...]
     folder: Path
+    trunks: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 class TrialState(Record):
@@ -56,6 +60,8 @@ class TrialState(Record):
     history: tuple[EpochMetrics, ...]
     oof_scores: tuple[float | None, ...]
     weights: str | None
+    initialization: str | None = None
+    adaptations: tuple[Adaptation, ...] = ()
 
 
 def trial_folder(task_folder: Path, configuration: Configuration) -> Path:
@@ -130,7 +136,9 @@ def _resume(
 ) -> tuple[CrossValidation, tuple[EpochMetrics, ...]]:
     run = start_crossvalidation(
         configuration,
-        crops=Crops(task.patients.crops, torch.device(task.plan.device)),
+        crops=network_inputs(
+            configuration.backbone, task.patients.crops, plan=task.plan, trunks=task.trunks
+        ),
         fold_of=task.patients.fold_of,
         lessons=task.lessons,
         plan=task.plan,
@@ -139,6 +147,7 @@ def _resume(
         return run, ()
     try:
         run.load(folder / state.weights, epochs_done=state.epochs_done)
+        run.said_before = state.adaptations
     except IntegrityError as error:
         _LOGGER.warning("%s starts again: %s", configuration.key, error)
         (folder / "state.json").unlink(missing_ok=True)
@@ -183,6 +192,8 @@ def _keep(
         history=history,
         oof_scores=tuple(float(s) if np.isfinite(s) else None for s in scores),
         weights=name,
+        initialization=run.learners[0].initialization,
+        adaptations=run.adaptations(),
     )
     _write_state(state, folder)
     _drop_weights(folder, keep=name)
@@ -225,6 +236,8 @@ def settle_trial(task_folder: Path, configuration: Configuration, *, last_rung: 
         seconds=math.fsum(epoch.seconds for epoch in state.history),
         oof_scores=state.oof_scores,
         fold_networks=networks,
+        initialization=state.initialization,
+        adaptations=state.adaptations,
     )
 
 

@@ -21,6 +21,8 @@ from ray import tune
 from components.errors import ArmwiseError, PlatformError
 from components.networks.backbones import BACKBONES
 from components.networks.configurations import draw_configurations
+from components.networks.frozen_trunk import frozen_adaptations
+from components.networks.initialization import prepare_weights
 from components.networks.labels import fold_lessons
 from components.networks.records import Configuration, EpochMetrics, SearchResult, TrialResult
 from components.networks.training import plan_training, precision_adaptations
@@ -32,8 +34,8 @@ from components.networks.trial import (
     settle_trial,
     trial_folder,
 )
+from components.networks.trunk_features import all_trunk_features
 from components.networks.tuning import plan_tuning
-from components.networks.weight_files import IMAGENET_FILES, require_file, weights_path
 from components.platform.faults import disk_full, is_disk_full
 from components.platform.halving import TrialRow, standing
 from components.platform.halving_scheduler import GroupHalving, Relay
@@ -85,8 +87,8 @@ def run_search(
         listener: Hears of epochs and ends.
 
     Raises:
-        UsageError: An ImageNet file is missing.
-        IntegrityError: An ImageNet file is not what it should be.
+        UsageError: A weights file is missing.
+        IntegrityError: A weights file is not what it should be.
         FitFailed: A fold has one label only, or no arm has an estimable horizon.
         PlatformError: Ray has not been started, or a trial failed more often than it may.
     """
@@ -103,6 +105,7 @@ def run_search(
         plan=plan,
         rungs=search.rungs,
         folder=storage.resolve() / _fingerprint(patients, texts),
+        trunks=all_trunk_features(patients.crops, plan=plan, cache=storage.resolve() / "trunks"),
     )
     _tune(task, configurations, search=search, listener=listener)
     _require_complete(task, configurations, search)
@@ -114,7 +117,11 @@ def run_search(
         tuning=tuning,
         device=plan.device,
         mixed_precision=plan.mixed_precision,
-        adaptations=(*tuning.adaptations, *precision_adaptations(plan)),
+        adaptations=(
+            *tuning.adaptations,
+            *precision_adaptations(plan),
+            *frozen_adaptations(backbone),
+        ),
     )
 
 
@@ -122,9 +129,7 @@ def _require_ready(backbone: BackboneSection) -> None:
     if not ray.is_initialized():
         msg = "expected a running Ray session; open one with `ray_session`"
         raise PlatformError(msg)
-    if backbone.weights == "imagenet":
-        for name in backbone.names:
-            require_file(weights_path(IMAGENET_FILES[name], backbone.weights_dir))
+    prepare_weights(backbone, backbone.names)
 
 
 def _fingerprint(patients: TrainingSet, texts: Sequence[str]) -> str:
