@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from components.networks.backbones import backbone_of
 from components.networks.bundle import CARD_FILE, WEIGHTS_FILE
-from components.networks.crops import Crops
 from components.networks.device import training_thread
 from components.networks.features import Predictions, predict
+from components.networks.frozen_trunk import whole_networks
 from components.networks.labels import lesson
 from components.networks.records import Configuration, NetworkCard, TrialResult
 from components.networks.training import TrainingPlan, start_learner, train_epoch
 from components.networks.training_set import TrainingSet
+from components.networks.trunk_features import network_inputs
 from components.networks.weights import load_network_weights, save_network
 from components.study.protocol.label import LabelSection
 from components.study.results import ArtifactRef
@@ -58,10 +59,13 @@ def refit(
     loss = math.nan
     with training_thread(plan.n_threads):
         learner = start_learner(f"{configuration.key} refit", configuration, everyone, plan=plan)
-        source = Crops(patients.crops, torch.device(plan.device))
+        source = network_inputs(configuration.backbone, patients.crops, plan=plan)
         for _ in range(plan.total_epochs):
             loss = train_epoch(learner, configuration, source, plan=plan)
-    save_network(learner.network, folder / WEIGHTS_FILE)
+    (network,) = whole_networks(
+        [learner.network], configuration.backbone, section=plan.section, seed=plan.seed
+    )
+    save_network(network, folder / WEIGHTS_FILE)
     digest = ArtifactRef.of(folder / WEIGHTS_FILE).sha256
     row = backbone_of(configuration.backbone)
     card = NetworkCard(

@@ -19,6 +19,7 @@ from components.networks.augmentation import augment
 from components.networks.backbones import Network, build_network
 from components.networks.crops import Crops
 from components.networks.device import bfloat16_pays, pick_device, seed_of
+from components.networks.frozen_trunk import head_network, is_frozen
 from components.networks.labels import Lesson
 from components.networks.records import Configuration
 from components.study.protocol.backbone import BackboneSection
@@ -92,11 +93,10 @@ def start_learner(
         UsageError: The ImageNet file is missing.
         IntegrityError: The ImageNet file is not what it should be.
     """
-    network, origin = build_network(
-        configuration.backbone,
-        dropout=configuration.dropout,
-        section=plan.section,
-        seed=seed_of(plan.seed, f"weights of {name}"),
+    seed = seed_of(plan.seed, f"weights of {name}")
+    start = head_network if is_frozen(plan.section) else build_network
+    network, origin = start(
+        configuration.backbone, dropout=configuration.dropout, section=plan.section, seed=seed
     )
     network.to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this pair
     # Shrinking biases and normalization regularizes nothing (10.48550/arXiv.1812.01187).
@@ -114,7 +114,10 @@ def start_learner(
 def train_epoch(
     learner: Learner, configuration: Configuration, crops: Crops, *, plan: TrainingPlan
 ) -> float:
-    """One pass over the learner's lesson; the mean weighted loss, NaN where it diverged."""
+    """One pass over the learner's lesson; the mean weighted loss, NaN where it diverged.
+
+    Of a patient with several slices an epoch sees one, drawn anew.
+    """
     torch.manual_seed(seed_of(plan.seed, f"epoch {learner.epochs_done} of {learner.name}"))
     learner.network.train()
     _forget_batch_statistics(learner.network)
@@ -180,8 +183,8 @@ def _step(
     """One optimizer step; the loss, left on the device so that a GPU need not wait for it."""
     for group in learner.optimizer.param_groups:
         group["lr"] = rate
-    images = crops.take(learner.lesson.rows[batch])
-    if plan.section.augment:
+    images = crops.draw(learner.lesson.rows[batch])
+    if plan.section.augment and not is_frozen(plan.section):
         images = augment(images).contiguous(memory_format=torch.channels_last)
     with torch.autocast(plan.device, dtype=torch.bfloat16, enabled=plan.mixed_precision):
         logits, _ = learner.network(images)

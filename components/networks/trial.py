@@ -53,13 +53,17 @@ class SearchTask:
 
 
 class TrialState(Record):
-    """`state.json`: how far a trial is. `weights` names the folder of its networks, if kept."""
+    """`state.json`: how far a trial is. `weights` names the folder of its networks, if kept.
+
+    A trial that is `stopped` is out for good: its networks are gone.
+    """
 
     configuration: Configuration
     epochs_done: int
     history: tuple[EpochMetrics, ...]
     oof_scores: tuple[float | None, ...]
     weights: str | None
+    stopped: bool = False
     initialization: str | None = None
     adaptations: tuple[Adaptation, ...] = ()
 
@@ -227,6 +231,8 @@ def settle_trial(task_folder: Path, configuration: Configuration, *, last_rung: 
         files = sorted((folder / state.weights).glob("fold-*.safetensors"), key=_fold_number)
         networks = tuple(ArtifactRef.of(path) for path in files)
     else:
+        # Stopped first: cut off in between, no trial goes on without its networks.
+        _write_state(state.model_copy(update={"stopped": True}), folder)
         _drop_weights(folder, keep=None)
     return TrialResult(
         configuration=configuration,
