@@ -174,3 +174,4 @@ class NetworkCard(Record):
     n_patients: int
     train_loss: float | None
     weights_sha256: str
+    loss: Literal["binary", "discrete_hazard", "cox"] = "binary"

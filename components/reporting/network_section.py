@@ -1,25 +1,33 @@
 """Search and comparison of the backbones, and the signature made of their features."""
 
+from components.networks.arm_signal import signal_sentence
 from components.networks.records import BackboneChoice, SearchResult
-from components.reporting.blocks import Block, Folded, Rows, Section, picture
+from components.reporting.blocks import Block, Folded, Prose, Rows, Section, picture
 from components.reporting.content import ReportContent
 from components.reporting.deviation_notes import notes_beside
+from components.reporting.html_table import Table
 from components.reporting.network_tables import (
     backbone_table,
     classification_table,
+    pairs_table,
     test_accuracy_table,
     trials_table,
 )
 from components.reporting.roc_figures import draw_backbone_roc
 from components.reporting.search_figures import draw_learning_curves
+from components.reporting.tables import ledger_table
+from components.study.vocabulary import Split
 
 
 def backbone_section(
     search: SearchResult, choice: BackboneChoice, content: ReportContent
 ) -> Section:
-    """The search, the comparison table and the ROC curves."""
+    """What the scores tell apart, labels, comparison tables, ROC curves, and the search."""
     blocks: list[Block] = [
+        *signal_blocks(choice),
+        Rows(_training_labels(content)),
         Rows(backbone_table(choice)),
+        *_pair_blocks(choice),
         Rows(classification_table(choice)),
         *_test_blocks(choice),
         *notes_beside(content, "backbones"),
@@ -44,6 +52,26 @@ def backbone_section(
         Folded("All trials of the search", (Rows(trials_table(search)),)),
     ]
     return Section("backbones", "Backbones", tuple(blocks))
+
+
+def signal_blocks(choice: BackboneChoice) -> list[Block]:
+    """A warning where the chosen scores do not evidently tell the patients of an arm apart."""
+    row = choice.chosen_row
+    said = None if row is None or row.signal is None else signal_sentence(row.signal)
+    return [] if said is None else [Prose(said, tone="warning")]
+
+
+def _training_labels(content: ReportContent) -> Table:
+    rows = tuple(row for row in content.ledger.rows if row.split == Split.TRAIN.value)
+    return ledger_table(
+        content.ledger.model_copy(update={"rows": rows}),
+        unknown=content.protocol.label.unknown,
+        title="What the networks learn from: training patients by risk label",
+    )
+
+
+def _pair_blocks(choice: BackboneChoice) -> list[Block]:
+    return [Rows(pairs_table(choice))] if choice.pairs else []
 
 
 def _test_blocks(choice: BackboneChoice) -> list[Block]:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from components.arms.records import ArmModels
 from components.cohort.eligibility import Excluded
+from components.networks.arm_signal import signal_sentence
 from components.networks.records import BackboneChoice
 from components.promotion.records import Decision
 from components.reporting.flow_diagram import PartCount
@@ -68,6 +69,9 @@ def render_summary(content: SummaryContent) -> Group:
     lines: list[RenderableType] = []
     if content.nested is not None:
         lines += [*nested_lines(content.nested), Text()]
+    said = _signal(content.choice)
+    if said is not None:
+        lines.append(Text(said, style="bold yellow"))
     if content.arms[0].signature is SignatureState.NULL:
         lines.append(Text(NULL_SIGNATURE, style="bold yellow"))
     lines += [Text(content.title, style="bold"), _cohort(content), Text()]
@@ -85,6 +89,11 @@ def render_summary(content: SummaryContent) -> Group:
     spent, platforms = seconds_text(content.seconds), seconds_text(content.platform_seconds)
     lines.append(Text(f"{spent} in all, {platforms} of it the platforms", style="dim"))
     return Group(*lines)
+
+
+def _signal(choice: BackboneChoice | None) -> str | None:
+    row = None if choice is None else choice.chosen_row
+    return None if row is None or row.signal is None else signal_sentence(row.signal)
 
 
 def _cohort(content: SummaryContent) -> Text:

@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from components.networks.honesty_records import ArmSignal, BackbonePair
 from components.reporting.report import render_report, write_report
 from components.reporting.summary_section import NULL_SIGNATURE, summary_section
 from components.reporting.tripod import TRIPOD_ITEMS, Answer
@@ -150,3 +151,37 @@ def test_tripod_has_all_52_items_once():
     numbers = [item.number for item in TRIPOD_ITEMS]
     assert len(numbers) == len(set(numbers)) == 52
     assert {int(re.match(r"\d+", number).group()) for number in numbers} == set(range(1, 28))
+
+
+@pytest.fixture(scope="module")
+def arm_only_content(content):
+    """A report whose chosen network knows the arm and nothing else."""
+    near = content.choice.rows[0].pooled_auc.model_copy(
+        update={"value": 0.5, "lower": 0.45, "upper": 0.55}
+    )
+    signal = ArmSignal(
+        verdict="arm_only",
+        within=near,
+        pooled=content.choice.rows[0].pooled_auc,
+        arm_only=content.choice.rows[0].arm_only_auc,
+        pooled_minus_arm_only=near,
+        n_configurations=12,
+    )
+    pair = BackbonePair(first="resnet18", second="resnet50", difference=near, p=0.5, p_holm=1.0)
+    rows = tuple(row.model_copy(update={"signal": signal}) for row in content.choice.rows)
+    choice = content.choice.model_copy(update={"rows": rows, "pairs": (pair,)})
+    return replace(content, choice=choice)
+
+
+def test_a_network_that_knows_only_the_arm_is_named_first(arm_only_content, content):
+    said = "tell the arms apart, not the patients"
+
+    assert said in summary_section(arm_only_content).blocks[0].text
+    text = Page(render_report(arm_only_content)).text
+    assert text.count(said) == 2
+    assert "Backbones against each other" in text
+    assert said not in Page(render_report(content)).text
+
+
+def test_the_labels_that_networks_learn_from_stand_beside_the_backbones(page):
+    assert "What the networks learn from: training patients by risk label" in page.text
