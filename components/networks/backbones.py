@@ -4,12 +4,13 @@ Shapes: B patients, C channels, H and W pixels, F features.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torchvision import models
 
 from components.errors import IntegrityError, UsageError
@@ -86,25 +87,68 @@ BACKBONES: dict[str, Backbone] = {
 """A further backbone is one more row."""
 
 
-class Network(nn.Module):
-    """A trunk, the global mean of its last map, dropout and one logit.
+@dataclass(frozen=True)
+class Outputs:
+    """How many logits a network has, and whether a baseline hazard belongs to them."""
 
-    Maps (B, C, H, W) to logits (B,) and features (B, F), both float32: a logit rounded to
-    bfloat16 would tie patients whose order is the result.
+    n: int = 1
+    has_baseline: bool = False
+
+    @classmethod
+    def of(cls, section: BackboneSection) -> Self:
+        """Those of a protocol's loss."""
+        n = section.hazard_intervals if section.loss == "discrete_hazard" else 1
+        return cls(n=n, has_baseline=section.loss == "cox")
+
+    @classmethod
+    def stored(cls, state: Mapping[str, Tensor]) -> Self:
+        """Those of a network whose weights are known."""
+        n = len(state["head.bias"]) if "head.bias" in state else 1
+        return cls(n=n, has_baseline="log_baseline_hazard" in state)
+
+
+class Network(nn.Module):
+    """A trunk, the global mean of its last map, dropout and one logit, or one an interval.
+
+    Maps (B, C, H, W) to logits (B,), or (B, K) of K intervals, and features (B, F), all float32: a
+    logit rounded to bfloat16 would tie patients whose order is the result.
+
+    A network that is trained on Cox' likelihood keeps the baseline hazard at the label's horizon
+    beside its weights. So what is stored says by itself what its logits mean.
     """
 
-    def __init__(self, trunk: nn.Module, *, width: int, dropout: float) -> None:
+    def __init__(
+        self, trunk: nn.Module, *, width: int, dropout: float, outputs: "Outputs | None" = None
+    ) -> None:
         super().__init__()
+        outputs = outputs or Outputs()
         self.trunk = trunk
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(width, 1)
+        self.head = nn.Linear(width, outputs.n)
+        self.log_baseline_hazard: Tensor | None
+        zero = torch.zeros((), dtype=torch.float64) if outputs.has_baseline else None
+        self.register_buffer("log_baseline_hazard", zero)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B,) and features (B, F) of images (B, C, H, W)."""
+        """Logits (B,) or (B, K) and features (B, F) of images (B, C, H, W)."""
         features = self.trunk(images).float().mean(dim=(2, 3))
         with torch.autocast(images.device.type, enabled=False):
-            logits = self.head(self.dropout(features)).squeeze(1)
-        return logits, features
+            logits = self.head(self.dropout(features))
+        return logits.squeeze(1) if logits.shape[1] == 1 else logits, features
+
+    def probability(self, logits: Tensor) -> Tensor:
+        """Of death by the label's horizon (B,), float64, as this network's logits say it.
+
+        One logit is the probability's own, or with a baseline hazard H a linear predictor:
+        1 - exp(-H exp(lp)). Several are of dying in each interval once it is reached, and
+        1 - S is one minus the product of surviving them.
+        """
+        logits = logits.double()
+        if self.log_baseline_hazard is not None:
+            return -torch.expm1(-torch.exp(self.log_baseline_hazard + logits))
+        if logits.ndim == 2:
+            return -torch.expm1(functional.logsigmoid(-logits).sum(dim=1))
+        return torch.sigmoid(logits)
 
 
 def backbone_of(name: str) -> Backbone:
@@ -119,14 +163,14 @@ def backbone_of(name: str) -> Backbone:
     return BACKBONES[name]
 
 
-def empty_network(name: str, *, dropout: float) -> Network:
+def empty_network(name: str, *, dropout: float, outputs: Outputs | None = None) -> Network:
     """A network of the right shape without memory for its weights.
 
     They come with `load_state_dict(..., assign=True)`.
     """
     row = backbone_of(name)
     with torch.device("meta"):
-        return _network(row, row.build(weights=None), dropout=dropout)
+        return _network(row, row.build(weights=None), dropout=dropout, outputs=outputs)
 
 
 def build_network(
@@ -146,10 +190,12 @@ def build_network(
         whole = row.build(weights=None)
         weights = starting_weights(section, name)
         origin = load_weights(whole, weights) if weights is not None else RANDOM
-        return _network(row, whole, dropout=dropout), origin
+        return _network(row, whole, dropout=dropout, outputs=Outputs.of(section)), origin
 
 
-def _network(row: Backbone, whole: Any, *, dropout: float) -> Network:
+def _network(
+    row: Backbone, whole: Any, *, dropout: float, outputs: Outputs | None = None
+) -> Network:
     head = whole.fc if hasattr(whole, "fc") else whole.classifier
     if head.in_features != row.width:
         msg = (
@@ -157,4 +203,4 @@ def _network(row: Backbone, whole: Any, *, dropout: float) -> Network:
             f"{head.in_features}; the installed torchvision builds another network"
         )
         raise IntegrityError(msg)
-    return Network(row.trunk(whole), width=row.width, dropout=dropout)
+    return Network(row.trunk(whole), width=row.width, dropout=dropout, outputs=outputs)

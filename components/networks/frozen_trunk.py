@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
-from components.networks.backbones import Network, backbone_of, build_network
+from components.networks.backbones import Network, Outputs, backbone_of, build_network
 from components.networks.device import seed_of
 from components.networks.initialization import RANDOM
 from components.networks.weight_files import StartingWeights, checked_digest, starting_weights
@@ -52,7 +52,12 @@ def head_network(
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        head = Network(nn.Identity(), width=backbone_of(name).width, dropout=dropout)
+        head = Network(
+            nn.Identity(),
+            width=backbone_of(name).width,
+            dropout=dropout,
+            outputs=Outputs.of(section),
+        )
     weights = starting_weights(section, name)
     return head, f"{RANDOM if weights is None else _described(weights)}, trunk frozen"
 

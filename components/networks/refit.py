@@ -55,6 +55,8 @@ def refit(
         patients.arms,
         seen=np.ones(patients.target.n, dtype=np.bool_),
         section=label,
+        loss=plan.section.loss,
+        learner="the refit",
     )
     loss = math.nan
     with training_thread(plan.n_threads):
@@ -82,6 +84,7 @@ def refit(
         n_patients=len(everyone.rows),
         train_loss=loss if math.isfinite(loss) else None,
         weights_sha256=digest,
+        loss=plan.section.loss,
     )
     (folder / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
     return card

@@ -13,14 +13,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from components.networks.augmentation import augment
 from components.networks.backbones import Network, build_network
 from components.networks.crops import Crops
 from components.networks.device import bfloat16_pays, pick_device, seed_of
+from components.networks.features import predict_rows
 from components.networks.frozen_trunk import head_network, is_frozen
 from components.networks.labels import Lesson
+from components.networks.losses import batch_loss, log_baseline_hazard
 from components.networks.records import Configuration
 from components.study.protocol.backbone import BackboneSection
 from components.study.protocol.search import SearchSection
@@ -136,7 +137,27 @@ def train_epoch(
         losses.append(loss * len(batch))
     learner.epochs_done += 1
     learner.optimizer.zero_grad(set_to_none=True)  # the other folds' networks need the memory
+    _settle_baseline(learner, crops, plan=plan)
     return float(torch.stack(losses).sum()) / len(lesson.rows)
+
+
+def _settle_baseline(learner: Learner, crops: Crops, *, plan: TrainingPlan) -> None:
+    """Let a network of Cox' likelihood keep the baseline hazard of the patients it learns from."""
+    lesson, network = learner.lesson, learner.network
+    if network.log_baseline_hazard is None or lesson.follow_up is None:
+        return
+    said = predict_rows(network, crops, lesson.rows, mixed_precision=plan.mixed_precision)
+    with torch.inference_mode():
+        features = torch.from_numpy(said.features).to(plan.device)
+        predictors = network.head(features).squeeze(1).double().cpu().numpy()
+    follow_up = lesson.follow_up
+    baseline = log_baseline_hazard(
+        predictors,
+        follow_up.time_days,
+        follow_up.event,
+        horizon_days=follow_up.horizon_days,
+    )
+    network.log_baseline_hazard.fill_(baseline)
 
 
 def _forget_batch_statistics(network: nn.Module) -> None:
@@ -184,21 +205,12 @@ def _step(
     for group in learner.optimizer.param_groups:
         group["lr"] = rate
     images = crops.draw(learner.lesson.rows[batch])
-    if plan.section.augment and not is_frozen(plan.section):
-        images = augment(images).contiguous(memory_format=torch.channels_last)
+    if plan.section.augment is not None and not is_frozen(plan.section):
+        images = augment(images, plan.section.augment).contiguous(memory_format=torch.channels_last)
     with torch.autocast(plan.device, dtype=torch.bfloat16, enabled=plan.mixed_precision):
         logits, _ = learner.network(images)
-    labels = torch.from_numpy(learner.lesson.labels[batch]).to(logits)
-    weights = torch.from_numpy(learner.lesson.weights[batch]).to(logits)
-    loss = weighted_loss(logits, labels, weights, smoothing=configuration.label_smoothing)
+    loss = batch_loss(logits, learner.lesson, batch, smoothing=configuration.label_smoothing)
     learner.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     learner.optimizer.step()
     return loss.detach()
-
-
-def weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor, *, smoothing: float) -> Tensor:
-    """Mean weighted binary cross-entropy of logits (B,) against labels drawn towards one half."""
-    softened = labels * (1 - smoothing) + 0.5 * smoothing
-    losses = functional.binary_cross_entropy_with_logits(logits, softened, reduction="none")
-    return (weights * losses).mean()

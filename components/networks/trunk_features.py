@@ -29,9 +29,11 @@ def trunk_features(
 ) -> NDArray[np.float32]:
     """The features (n, F) that a backbone's frozen trunk makes of crops, in float32.
 
+    Of crops with S slices each they are (n, S, F).
+
     Args:
         backbone: Its name.
-        crops: Of n patients.
+        crops: Of n patients (n, 3, h, w), or (n, S, 3, h, w).
         plan: Of the training; its section says what the trunk's weights are.
         cache: Folder where features are kept, named by backbone, weights, layer, crops and the kind
             of device: whoever asks for the same again reads them. Without one they are computed.
@@ -44,13 +46,18 @@ def trunk_features(
     path = None
     if cache is not None:
         path = cache / f"{backbone}-{_key(backbone, origin, crops, plan)}.safetensors"
-        kept = _read(path, n=len(crops), width=backbone_of(backbone).width)
+        kept = _read(path, shape=(*crops.shape[:-3], backbone_of(backbone).width))
         if kept is not None:
             return kept
     device = torch.device(plan.device)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this pair
     with training_thread(plan.n_threads):
-        features = predict(network, crops).features
+        if crops.ndim == 5:
+            # Slice by slice: equal slices of a patient, which count once, keep equal features.
+            parts = [predict(network, crops[:, i]).features for i in range(crops.shape[1])]
+            features = np.stack(parts, axis=1)
+        else:
+            features = predict(network, crops).features
     if path is not None:
         save_tensors({"features": torch.from_numpy(features)}, path)
     return features
@@ -88,7 +95,7 @@ def network_inputs(
     features = (trunks or {}).get(backbone)
     if features is None:
         features = trunk_features(backbone, crops, plan=plan)
-    return Crops(features[:, :, None, None], device)
+    return Crops(features[..., None, None], device)
 
 
 def _key(backbone: str, origin: str, crops: NDArray[np.float32], plan: TrainingPlan) -> str:
@@ -101,14 +108,14 @@ def _key(backbone: str, origin: str, crops: NDArray[np.float32], plan: TrainingP
     return digest.hexdigest()[:16]
 
 
-def _read(path: Path, *, n: int, width: int) -> NDArray[np.float32] | None:
+def _read(path: Path, *, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
     if not path.exists():
         return None
     try:
         found = read_tensors(path).get("features")
     except IntegrityError:
         found = None
-    if found is None or found.shape != (n, width):
+    if found is None or tuple(found.shape) != shape:
         _LOGGER.warning("%s is damaged; the features are computed again", path)
         return None
     features: NDArray[np.float32] = found.numpy()

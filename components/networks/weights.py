@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from components.errors import IntegrityError
-from components.networks.backbones import Network, empty_network
+from components.networks.backbones import Network, Outputs, empty_network
 from components.study.files import written_whole
 
 
@@ -46,9 +46,10 @@ def load_network_weights(
     Raises:
         IntegrityError: The file is missing, damaged, or of another network.
     """
-    network = empty_network(backbone, dropout=dropout)
+    state = read_tensors(path)
+    network = empty_network(backbone, dropout=dropout, outputs=Outputs.stored(state))
     try:
-        network.load_state_dict(read_tensors(path), assign=True)
+        network.load_state_dict(state, assign=True)
     except RuntimeError:
         msg = f"{path}: expected the weights of a {backbone}, it holds another network's"
         raise IntegrityError(msg) from None

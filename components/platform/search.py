@@ -24,6 +24,7 @@ from components.networks.configurations import draw_configurations
 from components.networks.frozen_trunk import frozen_adaptations
 from components.networks.initialization import prepare_weights
 from components.networks.labels import fold_lessons
+from components.networks.losses import loss_adaptations
 from components.networks.records import Configuration, EpochMetrics, SearchResult, TrialResult
 from components.networks.training import plan_training, precision_adaptations
 from components.networks.training_set import TrainingSet
@@ -100,7 +101,9 @@ def run_search(
     texts = [repr(plan), *(record.model_dump_json() for record in (*configurations, label, tuning))]
     task = SearchTask(
         patients=patients,
-        lessons=fold_lessons(target, arms, fold_of=patients.fold_of, section=label),
+        lessons=fold_lessons(
+            target, arms, fold_of=patients.fold_of, section=label, loss=backbone.loss
+        ),
         tuning=tuning,
         plan=plan,
         rungs=search.rungs,
@@ -121,6 +124,7 @@ def run_search(
             *tuning.adaptations,
             *precision_adaptations(plan),
             *frozen_adaptations(backbone),
+            *loss_adaptations(backbone, search, label),
         ),
     )
 

@@ -10,6 +10,7 @@ from components.networks.crossvalidation import start_crossvalidation
 from components.networks.device import training_thread
 from components.networks.features import predict
 from components.networks.labels import Lesson, fold_lessons, lesson
+from components.networks.losses import weighted_loss
 from components.networks.records import Configuration
 from components.networks.training import (
     learning_rate_at,
@@ -17,7 +18,6 @@ from components.networks.training import (
     precision_adaptations,
     start_learner,
     train_epoch,
-    weighted_loss,
 )
 from components.survival.discrimination import auc_ipcw
 from tests.networks.conftest import draw_cohort
@@ -99,7 +99,7 @@ def test_batch_statistics_are_those_of_the_last_epoch(cohort, configuration, pla
     )
     still = configuration.model_copy(update={"learning_rate": 0.0})
     plain = replace(
-        plan, section=plan.section.model_copy(update={"augment": False}), mixed_precision=False
+        plan, section=plan.section.model_copy(update={"augment": None}), mixed_precision=False
     )
     learner = start_learner("still", still, everyone, plan=plain)
     seen = []

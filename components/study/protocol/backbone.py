@@ -54,6 +54,13 @@ class BackboneSection(Section):
         default="fine_tune",
         description="frozen_trunk: heads alone are trained, on features of the trunk as it came.",
     )
+    loss: Literal["binary", "discrete_hazard", "cox"] = Field(
+        default="binary",
+        description="binary: the risk label; the others learn from the follow-up of everyone.",
+    )
+    hazard_intervals: int = Field(
+        default=6, ge=2, le=60, description="Of discrete_hazard, equally wide up to the horizon."
+    )
     mixed_precision: bool
     augment: Annotated[AugmentationSection | None, BeforeValidator(_augmentation)]
     selection: Literal["one_standard_error", "best", "test_accuracy"] = Field(
