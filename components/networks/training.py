@@ -150,14 +150,7 @@ def _settle_baseline(learner: Learner, crops: Crops, *, plan: TrainingPlan) -> N
     with torch.inference_mode():
         features = torch.from_numpy(said.features).to(plan.device)
         predictors = network.head(features).squeeze(1).double().cpu().numpy()
-    follow_up = lesson.follow_up
-    baseline = log_baseline_hazard(
-        predictors,
-        follow_up.time_days,
-        follow_up.event,
-        horizon_days=follow_up.horizon_days,
-    )
-    network.log_baseline_hazard.fill_(baseline)
+    network.log_baseline_hazard.fill_(log_baseline_hazard(predictors, lesson.follow_up))
 
 
 def _forget_batch_statistics(network: nn.Module) -> None:
