@@ -31,6 +31,7 @@ from components.study.protocol.imaging import ImagingSection
 from components.study.protocol.label import LabelSection
 from components.study.protocol.nomogram import NomogramSection
 from components.study.protocol.promotion import PromotionSection
+from components.study.protocol.radiomics import RadiomicsSection, StabilitySection
 from components.study.protocol.report import ReportSection
 from components.study.protocol.search import SearchSection, SearchSpace
 from components.study.protocol.signature import SignatureSection
@@ -51,11 +52,13 @@ __all__ = [
     "NomogramSection",
     "PromotionSection",
     "Protocol",
+    "RadiomicsSection",
     "ReportSection",
     "SearchSection",
     "SearchSpace",
     "SignatureSection",
     "SplitSection",
+    "StabilitySection",
     "StudySection",
     "TwoStepSelection",
     "read_protocol",
@@ -77,6 +80,7 @@ class Protocol(Section):
     imaging: ImagingSection
     search: SearchSection
     backbone: BackboneSection
+    radiomics: RadiomicsSection | None = None
     signature: SignatureSection
     clinical: ClinicalSection
     evaluation: EvaluationSection
