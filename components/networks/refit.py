@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from components.networks.backbones import backbone_of
+from components.networks.backbones import feature_layer
 from components.networks.bundle import CARD_FILE, WEIGHTS_FILE
 from components.networks.device import training_thread
 from components.networks.features import Predictions, predict
@@ -69,13 +69,13 @@ def refit(
     )
     save_network(network, folder / WEIGHTS_FILE)
     digest = ArtifactRef.of(folder / WEIGHTS_FILE).sha256
-    row = backbone_of(configuration.backbone)
+    features = feature_layer(plan.section, configuration.backbone)
     card = NetworkCard(
         network_id=network_id(configuration, "refit", weights_sha256=digest),
         configuration=configuration,
-        feature_layer=row.feature_layer,
-        width=row.width,
-        crop_px=patients.crops.shape[2],
+        feature_layer=features.layer,
+        width=features.width,
+        crop_px=patients.crops.shape[-1],
         channels=channels,
         imaging_hash=imaging_hash,
         initialization=learner.initialization,

@@ -4,17 +4,10 @@ Every epoch of every network seeds torch anew, so that a training that is taken 
 epoch's end continues exactly as if it had never stopped.
 """
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from components.networks.augmentation import augment
 from components.networks.backbones import Network, build_network
 from components.networks.crops import Crops
 from components.networks.device import bfloat16_pays, pick_device, seed_of
@@ -23,6 +16,14 @@ from components.networks.frozen_trunk import head_network, is_frozen
 from components.networks.labels import Lesson
 from components.networks.losses import batch_loss, log_baseline_hazard
 from components.networks.records import Configuration
+from components.networks.steps import (
+    Stepper,
+    forget_batch_statistics,
+    learning_rate_at,
+    make_optimizer,
+    split_at_random,
+    train_steps,
+)
 from components.study.protocol.backbone import BackboneSection
 from components.study.protocol.search import SearchSection
 from components.study.results import Adaptation
@@ -75,7 +76,10 @@ def precision_adaptations(plan: TrainingPlan) -> tuple[Adaptation, ...]:
 
 @dataclass(eq=False)
 class Learner:
-    """A network in training. `name` seeds its epochs; `epochs_done` counts them."""
+    """A network in training. `name` seeds its epochs; `epochs_done` counts them.
+
+    `part_size` is the number of images that the device holds at once, where it is no whole batch.
+    """
 
     name: str
     network: Network
@@ -83,6 +87,7 @@ class Learner:
     lesson: Lesson
     initialization: str
     epochs_done: int = 0
+    part_size: int | None = None
 
 
 def start_learner(
@@ -91,8 +96,8 @@ def start_learner(
     """A network before its first epoch.
 
     Raises:
-        UsageError: The ImageNet file is missing.
-        IntegrityError: The ImageNet file is not what it should be.
+        UsageError: The weights file is missing.
+        IntegrityError: The weights file is not what it should be.
     """
     seed = seed_of(plan.seed, f"weights of {name}")
     start = head_network if is_frozen(plan.section) else build_network
@@ -100,14 +105,11 @@ def start_learner(
         configuration.backbone, dropout=configuration.dropout, section=plan.section, seed=seed
     )
     network.to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this pair
-    # Shrinking biases and normalization regularizes nothing (10.48550/arXiv.1812.01187).
-    parameters = list(network.parameters())
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.ndim > 1]},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(
-        groups, lr=configuration.learning_rate, weight_decay=configuration.weight_decay, fused=True
+    optimizer = make_optimizer(
+        network,
+        learning_rate=configuration.learning_rate,
+        weight_decay=configuration.weight_decay,
+        stage_rate_decay=plan.section.stage_rate_decay,
     )
     return Learner(name, network, optimizer, lesson, origin)
 
@@ -121,24 +123,58 @@ def train_epoch(
     """
     torch.manual_seed(seed_of(plan.seed, f"epoch {learner.epochs_done} of {learner.name}"))
     learner.network.train()
-    _forget_batch_statistics(learner.network)
-    lesson = learner.lesson
-    batches = list(_batches(len(lesson.rows), plan.section.batch_size))
-    losses = []
-    for step, batch in enumerate(batches):
-        progress = learner.epochs_done + step / len(batches)
-        rate = learning_rate_at(
-            progress,
+    forget_batch_statistics(learner.network)
+    batches = split_at_random(len(learner.lesson.rows), plan.section.batch_size)
+    rates = [
+        learning_rate_at(
+            learner.epochs_done + step / len(batches),
             peak=configuration.learning_rate,
             warmup_epochs=plan.section.warmup_epochs,
             total_epochs=plan.total_epochs,
         )
-        loss = _step(learner, batch, crops, rate=rate, configuration=configuration, plan=plan)
-        losses.append(loss * len(batch))
+        for step in range(len(batches))
+    ]
+    stepper = _stepper(learner, configuration, crops, plan=plan)
+    loss = train_steps(stepper, batches, rates)
+    learner.part_size = stepper.part_size
     learner.epochs_done += 1
     learner.optimizer.zero_grad(set_to_none=True)  # the other folds' networks need the memory
     _settle_baseline(learner, crops, plan=plan)
-    return float(torch.stack(losses).sum()) / len(lesson.rows)
+    return float(loss)
+
+
+def _stepper(
+    learner: Learner, configuration: Configuration, crops: Crops, *, plan: TrainingPlan
+) -> Stepper:
+    lesson, smoothing = learner.lesson, configuration.label_smoothing
+    return Stepper(
+        network=learner.network,
+        optimizer=learner.optimizer,
+        draw=lambda batch: crops.draw(lesson.rows[batch]),
+        loss=lambda logits, batch: batch_loss(logits, lesson, batch, smoothing=smoothing),
+        changes=None if is_frozen(plan.section) else plan.section.augment,
+        device=plan.device,
+        mixed_precision=plan.mixed_precision,
+        part_size=learner.part_size,
+    )
+
+
+def memory_adaptations(
+    learner: Learner, configuration: Configuration, *, plan: TrainingPlan, step: str = "search"
+) -> tuple[Adaptation, ...]:
+    """What is to be said where the device's memory did not hold whole batches."""
+    if learner.part_size is None:
+        return ()
+    found = min(plan.section.batch_size, len(learner.lesson.rows))
+    return (
+        Adaptation(
+            step=step,
+            asked=f"batches of {found} for {configuration.backbone}",
+            done=f"gradients accumulated over {learner.part_size} images at a time; batch norm "
+            "sees as many",
+            why=f"the {plan.device}'s memory did not hold more",
+        ),
+    )
 
 
 def _settle_baseline(learner: Learner, crops: Crops, *, plan: TrainingPlan) -> None:
@@ -151,59 +187,3 @@ def _settle_baseline(learner: Learner, crops: Crops, *, plan: TrainingPlan) -> N
         features = torch.from_numpy(said.features).to(plan.device)
         predictors = network.head(features).squeeze(1).double().cpu().numpy()
     network.log_baseline_hazard.fill_(log_baseline_hazard(predictors, lesson.follow_up))
-
-
-def _forget_batch_statistics(network: nn.Module) -> None:
-    """Let the means and variances kept by batch norm be those of the coming epoch alone.
-
-    The usual running mean still holds a third of its starting values after ten batches, and an
-    epoch of a small cohort has no more: at the early rungs every figure suffers from it.
-    """
-    for layer in network.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = None  # torch then keeps the plain mean over batches since the reset
-            layer.reset_running_stats()
-
-
-def learning_rate_at(
-    epochs: float, *, peak: float, warmup_epochs: float, total_epochs: int
-) -> float:
-    """The learning rate after a (fractional) number of epochs.
-
-    It rises in a line over the warm-up, starting above zero, and falls to zero along half a cosine
-    (10.48550/arXiv.1608.03983, without restarts).
-    """
-    if epochs < warmup_epochs:
-        return peak * (0.1 + 0.9 * epochs / warmup_epochs)
-    share = (epochs - warmup_epochs) / max(total_epochs - warmup_epochs, 1e-9)
-    return peak * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
-
-
-def _batches(n: int, batch_size: int) -> Iterator[NDArray[np.int64]]:
-    """Random batches of nearly equal size; none of one patient, whom batch norm cannot take."""
-    n_batches = max(1, min(math.ceil(n / batch_size), n // 2))
-    yield from np.array_split(torch.randperm(n).numpy(), n_batches)
-
-
-def _step(
-    learner: Learner,
-    batch: NDArray[np.int64],
-    crops: Crops,
-    *,
-    rate: float,
-    configuration: Configuration,
-    plan: TrainingPlan,
-) -> Tensor:
-    """One optimizer step; the loss, left on the device so that a GPU need not wait for it."""
-    for group in learner.optimizer.param_groups:
-        group["lr"] = rate
-    images = crops.draw(learner.lesson.rows[batch])
-    if plan.section.augment is not None and not is_frozen(plan.section):
-        images = augment(images, plan.section.augment).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(plan.device, dtype=torch.bfloat16, enabled=plan.mixed_precision):
-        logits, _ = learner.network(images)
-    loss = batch_loss(logits, learner.lesson, batch, smoothing=configuration.label_smoothing)
-    learner.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    learner.optimizer.step()
-    return loss.detach()

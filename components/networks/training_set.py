@@ -13,8 +13,11 @@ from components.survival.target import IntArray, SurvivalTarget
 class TrainingSet:
     """n training patients: pseudonyms, crops (n, 3, h, w), follow-up, arms (n,), folds (n,) from 0.
 
+    Crops of S slices each are (n, S, 3, h, w), the slice where the ROI is largest first.
+
     Raises:
-        DataError: The parts have different lengths, a crop is not finite, or a fold is empty.
+        DataError: The parts have different lengths, the crops another shape, a crop is not finite,
+            or a fold is empty.
     """
 
     patient_ids: tuple[str, ...]
@@ -35,9 +38,19 @@ class TrainingSet:
             came = ", ".join(f"{n} {name}" for name, n in lengths.items())
             msg = f"expected as many of each, came {came}"
             raise DataError(msg)
-        if not np.all(np.isfinite(self.crops)):
-            bad = int(np.argmin(np.isfinite(self.crops).all(axis=(1, 2, 3))))
-            msg = f"patient {self.patient_ids[bad]}: the crop holds values that are not finite"
+        if self.crops.ndim not in (4, 5) or self.crops.shape[-3] != 3:
+            msg = (
+                "expected crops of 3 channels, patients x 3 x h x w or patients x slices x 3 x h x "
+                f"w, came {' x '.join(map(str, self.crops.shape))}"
+            )
+            raise DataError(msg)
+        finite = np.isfinite(self.crops).all(axis=(-3, -2, -1))
+        if not finite.all():
+            bad, *slices = (int(number) for number in np.argwhere(~finite)[0])
+            place = f" (slice {slices[0] + 1} of {finite.shape[1]})" if slices else ""
+            msg = (
+                f"patient {self.patient_ids[bad]}: the crop{place} holds values that are not finite"
+            )
             raise DataError(msg)
         if set(self.fold_of.tolist()) != set(range(int(self.fold_of.max()) + 1)):
             msg = f"expected folds numbered from 0 without a gap, came {sorted(set(self.fold_of))}"
