@@ -81,7 +81,7 @@ def patient_features(
     """
     mask = read_roi(roi, patient_id=patient_id)
     points = mask.geometry.to_physical(np.argwhere(mask.voxels)[:, ::-1].astype(np.float64))
-    found: list[Features] = [{} for _ in seeds or [None]]
+    found: list[Features] = [{} for _ in range(max(len(seeds), 1))]
     for phase, path in zip(Phase, (arterial, portal_venous), strict=True):
         volume = open_ct(path, patient_id=patient_id)
         require_inside(volume, points)
@@ -91,11 +91,14 @@ def patient_features(
             rois = [perturbed(drawn, stability, np.random.default_rng(seed)) for seed in seeds]
         for each, voxels in zip(found, rois, strict=True):
             _require_grey_levels(patient_id, path, voxels, section)
-            each |= _named(roi_features(voxels, section), phase)
+            with_shape = phase is Phase.ARTERIAL
+            each |= _named(roi_features(voxels, section, with_shape=with_shape), phase)
     return found
 
 
-def roi_features(voxels: RoiVoxels, section: RadiomicsSection) -> Features:
+def roi_features(
+    voxels: RoiVoxels, section: RadiomicsSection, *, with_shape: bool = True
+) -> Features:
     """The features of an ROI by MIRP's names; NaN where a feature is undefined in it."""
     size = {
         "image_spacing": (voxels.spacing_mm,) * 3,
@@ -110,12 +113,12 @@ def roi_features(voxels: RoiVoxels, section: RadiomicsSection) -> Features:
         image = CTImage(image_data=voxels.hu, **size)
         mask = BaseMask("roi", image_data=voxels.inside, **size)
         mask.resegmentise_mask(image, ["range"], (low, high))
-        features = _features(section)
+        features = _features(section, with_shape=with_shape)
         _compute(features, image, mask)
     return {feature.table_name: float(feature.value) for feature in features}
 
 
-def _features(section: RadiomicsSection) -> list[Feature]:
+def _features(section: RadiomicsSection, *, with_shape: bool) -> list[Feature]:
     settings = FeatureExtractionSettingsClass(
         base_feature_families=sorted({_MIRP_FAMILY[name] for name in section.families}),
         base_discretisation_method="fixed_bin_size",
@@ -125,10 +128,12 @@ def _features(section: RadiomicsSection) -> list[Feature]:
     for feature in generate_features(settings=settings):
         feature.create_table_name()
         name = feature.table_name
-        family = "spatial_autocorrelation" if name in _SPATIAL else "morphology"
-        is_shape = name.startswith("morph_")
+        asked = with_shape or not _is_shape(name)
+        if name.startswith("morph_"):
+            family = "spatial_autocorrelation" if name in _SPATIAL else "morphology"
+            asked = asked and family in section.families
         # What has no code of IBSI's is MIRP's own.
-        if feature.ibsi_id and (not is_shape or family in section.families):
+        if asked and feature.ibsi_id:
             features.append(feature)
     return features
 
@@ -146,14 +151,15 @@ def _compute(features: Sequence[Feature], image: CTImage, mask: BaseMask) -> Non
 
 
 def _named(features: Features, phase: Phase) -> Features:
-    named = {}
-    for name, value in features.items():
-        is_shape = name.startswith("morph_") and name not in _BY_INTENSITY
-        if not is_shape:
-            named[f"{phase.value}_{name}"] = value
-        elif phase is Phase.ARTERIAL:
-            named[f"roi_{name}"] = value
-    return named
+    return {
+        f"{'roi' if _is_shape(name) else phase.value}_{name}": value
+        for name, value in features.items()
+    }
+
+
+def _is_shape(name: str) -> bool:
+    """Whether a feature is the ROI's own, whatever the HU in it."""
+    return name.startswith("morph_") and name not in _BY_INTENSITY
 
 
 def _require_grey_levels(
