@@ -1,7 +1,6 @@
 """The ROI in the geometry of a patient's crop, and the CT slice behind it to look at.
 
-The field is that of `crop_patient`, around the ROI's largest axial slice: of several slices of a
-crop the middle one.
+The field is that of the first slice of `crop_patient`: where the largest lesion is largest.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 from components.imaging.crop import missing_phases
 from components.imaging.readers import open_ct, read_roi
 from components.imaging.resampling import resample_field, sample
-from components.imaging.roi import Field, largest_slice, square_field
+from components.imaging.roi import Field, largest_slice
+from components.imaging.slices import lesion_fields
 from components.imaging.volume import FloatArray, Volume
 from components.study.protocol.imaging import ImagingSection
 
@@ -80,12 +80,8 @@ def _first(arterial: Path, portal_venous: Path, section: ImagingSection) -> Path
 
 
 def _field(mask: Volume, image: Path, patient_id: str, section: ImagingSection) -> Field:
-    return square_field(
-        largest_slice(mask),
-        roi=mask.geometry,
-        image=open_ct(image, patient_id=patient_id).geometry,
-        margin_mm=section.margin_mm,
-    )
+    alone = section.model_copy(update={"slices": 1})
+    return lesion_fields(mask, [open_ct(image, patient_id=patient_id)], alone)[0]
 
 
 def _covered(mask: Volume, field: Field, size_px: int) -> NDArray[np.float32]:

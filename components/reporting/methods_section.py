@@ -6,6 +6,7 @@ from components.reporting.wording import MODEL_PHRASES, days_text, number
 from components.study.protocol import (
     ClinicalSection,
     EvaluationSection,
+    ImagingSection,
     ImputationSection,
     Protocol,
     SplitSection,
@@ -110,10 +111,10 @@ def _networks(content: ReportContent) -> tuple[str, ...]:
         content.protocol.backbone,
     )
     return (
-        f"Largest axial slice of the ROI with {imaging.margin_mm:g} mm around its bounding box, "
-        f"{imaging.crop_px} x {imaging.crop_px} pixels; channels arterial, portal venous and "
-        f"their difference; window {imaging.window_center_hu:g} / {imaging.window_width_hu:g} HU, "
-        "then z-score.",
+        f"{_crops(imaging)}, {imaging.crop_px} x {imaging.crop_px} pixels; channels arterial, "
+        f"portal venous and their difference; window {imaging.window_center_hu:g} / "
+        f"{imaging.window_width_hu:g} HU, then z-score.",
+        *_pooling(imaging),
         f"{', '.join(backbone.names)}, started from {backbone.weights} weights; "
         f"{search.configurations} configurations each, {search.folds}-fold cross-validation, "
         f"synchronous halving by {search.reduction} at epochs {', '.join(map(str, search.rungs))}; "
@@ -122,6 +123,29 @@ def _networks(content: ReportContent) -> tuple[str, ...]:
         f"{_RULES[backbone.selection]}.",
         "A fold's patients never stop the training of the network that scores them.",
     )
+
+
+def _pooling(imaging: ImagingSection) -> tuple[str, ...]:
+    if imaging.slices == 1 and imaging.lesions == "largest":
+        return ()
+    return (
+        "A network learns from one slice of a patient an epoch, drawn at random; its probability "
+        "and its deep features of a patient are means over the slices, of which none counts twice.",
+    )
+
+
+def _crops(imaging: ImagingSection) -> str:
+    """Which slices of a patient the networks see, and in which field."""
+    slices = "Largest axial slice"
+    if imaging.slices > 1:
+        slices = (
+            f"{imaging.slices} axial slices, {imaging.slice_step_mm:g} mm apart, around the largest"
+        )
+    of_what = "of every lesion" if imaging.lesions == "all" else "of the ROI"
+    field = f"with {imaging.margin_mm:g} mm around its bounding box"
+    if imaging.crop == "fixed_field":
+        field = f"in a field of {imaging.field_mm:g} mm"
+    return f"{slices} {of_what} {field}"
 
 
 _SCREENS = {
