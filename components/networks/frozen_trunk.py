@@ -7,14 +7,15 @@ a `Network` without a trunk that takes them as maps of one pixel.
 """
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import nn
 
-from components.networks.backbones import Network, Outputs, backbone_of, build_network
+from components.networks.backbones import build_network, feature_layer
 from components.networks.device import seed_of
 from components.networks.initialization import RANDOM
+from components.networks.network import Network, Outputs
 from components.networks.weight_files import StartingWeights, checked_digest, starting_weights
 from components.study.protocol.backbone import BackboneSection
 from components.study.results import Adaptation
@@ -54,7 +55,7 @@ def head_network(
         torch.manual_seed(seed)
         head = Network(
             nn.Identity(),
-            width=backbone_of(name).width,
+            width=feature_layer(section, name).width,
             dropout=dropout,
             outputs=Outputs.of(section),
         )
@@ -69,7 +70,7 @@ def _described(weights: StartingWeights) -> str:
 
 
 def whole_networks(
-    networks: Sequence[Network], backbone: str, *, section: BackboneSection, seed: int
+    networks: Iterable[Network], backbone: str, *, section: BackboneSection, seed: int
 ) -> Iterator[Network]:
     """Networks in training as they are saved and served: each with the trunk that they share.
 

@@ -36,13 +36,14 @@ class Lesson:
 
     `rows` (m,) number them in the cohort, `labels` (m,) are 1 for high risk and 0 for low,
     `weights` (m,) are positive with mean 1. Who weighs nothing is left out: they would cost
-    time and change no gradient. Where the loss is one of the follow-up it is there, everyone is a
-    part, and a label may be -1, unknown.
+    time and change no gradient. `arms` (m,) are theirs. Where the loss is one of the follow-up it
+    is there, everyone is a part, and a label may be -1, unknown.
     """
 
     rows: IntArray
     labels: FloatArray
     weights: FloatArray
+    arms: NDArray[np.str_]
     follow_up: FollowUp | None = None
 
 
@@ -76,7 +77,7 @@ def lesson(
     _require_both(known, arms, seen=seen, section=section, learner=learner)
     rows = np.flatnonzero(seen & (weights > 0))
     chosen = weights[rows]
-    return Lesson(rows, labels[rows].astype(np.float64), chosen / chosen.mean())
+    return Lesson(rows, labels[rows].astype(np.float64), chosen / chosen.mean(), arms[rows])
 
 
 def _follow_up_lesson(
@@ -90,7 +91,7 @@ def _follow_up_lesson(
     rows = np.flatnonzero(seen)
     follow_up = FollowUp(target.time_days, target.event, arms, float(section.horizon_days))
     ones = np.ones(len(rows))
-    return Lesson(rows, labels[rows].astype(np.float64), ones, follow_up.of(rows))
+    return Lesson(rows, labels[rows].astype(np.float64), ones, arms[rows], follow_up.of(rows))
 
 
 def _require_both(

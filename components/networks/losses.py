@@ -4,17 +4,23 @@ Shapes: B patients of a batch, K intervals. Of each arm the patients are compare
 alone (Cox), or not at all (the others): an arm is no risk that images should learn.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from components.networks.crops import Crops
+from components.networks.features import predict_rows
 from components.networks.labels import FollowUp, Lesson
+from components.networks.network import Network
 from components.study.protocol.backbone import BackboneSection
 from components.study.protocol.label import LabelSection
 from components.study.protocol.search import SearchSection
 from components.study.results import Adaptation
-from components.survival.target import BoolArray, FloatArray, IntArray
+from components.survival.partial_likelihood import baseline_hazard
+from components.survival.target import FloatArray, IntArray, SurvivalTarget
 
 
 def batch_loss(logits: Tensor, lesson: Lesson, batch: IntArray, *, smoothing: float) -> Tensor:
@@ -31,6 +37,20 @@ def batch_loss(logits: Tensor, lesson: Lesson, batch: IntArray, *, smoothing: fl
     if logits.ndim == 2:
         return hazard_loss(logits, part)
     return cox_loss(logits, part)
+
+
+def lesson_logits(
+    network: Network, lesson: Lesson, crops: Crops, *, mixed_precision: bool
+) -> Tensor:
+    """What a network says of its lesson's patients, (m,) or (m, K), as it is asked: no dropout.
+
+    Of several slices it is the mean.
+    """
+    said = predict_rows(network, crops, lesson.rows, mixed_precision=mixed_precision)
+    with torch.inference_mode():
+        features = torch.from_numpy(said.features).to(network.head.weight.device)
+        logits: Tensor = network.head(features)
+    return logits.squeeze(1) if logits.shape[1] == 1 else logits
 
 
 def weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor, *, smoothing: float) -> Tensor:
@@ -101,22 +121,20 @@ def _risk_shares(follow_up: FollowUp, deaths: IntArray) -> FloatArray:
     return shares
 
 
-def log_baseline_hazard(
-    linear_predictors: FloatArray, time_days: FloatArray, event: BoolArray, *, horizon_days: float
-) -> float:
-    """Logarithm of Breslow's cumulative hazard at the horizon for a linear predictor of 0.
+def log_baseline_hazard(linear_predictors: FloatArray, follow_up: FollowUp) -> float:
+    """Logarithm of the cumulative hazard at the horizon for a linear predictor of 0, after Efron.
 
     Arms together, for a network is served without being told one. It is estimated from the patients
     that the network has learnt from (n,), whose linear predictors spread wider than others': the
     probability that follows ranks as they do and is not calibrated.
     """
+    if not np.all(np.isfinite(linear_predictors)):
+        return math.nan  # training diverged, and so do its scores
     shift = linear_predictors.max()
-    risk = np.exp(linear_predictors - shift)
-    at_risk = np.array([risk[time_days >= time].sum() for time in time_days])
-    counts = event & (time_days <= horizon_days)
-    total = np.sum(counts / at_risk)
-    with np.errstate(divide="ignore"):
-        return float(np.log(total) - shift)
+    target = SurvivalTarget.of(follow_up.time_days, follow_up.event)
+    times, hazards = baseline_hazard(linear_predictors - shift, target)
+    hazard = hazards[np.searchsorted(times, follow_up.horizon_days, side="right") - 1]
+    return float(np.log(hazard) - shift)
 
 
 def loss_adaptations(

@@ -57,6 +57,7 @@ class TrialResult(Record):
     the fold network that has not seen them. `fold_networks` holds one weights file a fold for a
     finished trial and nothing for a stopped one. `seconds` are of training, waiting left out.
     `initialization` is what the networks started from: `random`, or a file with its digest.
+    `stopped_epochs` are those whose weights count, one a fold; none without early stopping.
     """
 
     configuration: Configuration
@@ -66,6 +67,7 @@ class TrialResult(Record):
     seconds: float
     oof_scores: tuple[float | None, ...]
     fold_networks: tuple[ArtifactRef, ...]
+    stopped_epochs: tuple[int, ...] = ()
     initialization: str | None = None
     adaptations: tuple[Adaptation, ...] = ()
 
@@ -129,6 +131,7 @@ class BackboneRow(Record):
     specificity: Estimate
     roc: RocCurve
     on_test: OnTestPatients | None = None
+    stopped_epochs: tuple[int, ...] = ()
     signal: ArmSignal | None = None
     initialization: str | None = None
 

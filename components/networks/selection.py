@@ -135,6 +135,7 @@ def _row(trial: TrialResult, comparison: _Comparison) -> BackboneRow:
         initialization=trial.initialization,
         is_chosen=False,
         epochs_done=trial.epochs_done,
+        stopped_epochs=trial.stopped_epochs,
         tuning_target=_selected_target(list(figures.values()), comparison.target, level=level),
         standard_error=mean_standard_error(list(figures.values())),
         arm_targets=figures,

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import torch
 
-from components.networks.backbones import Network, build_network
+from components.networks.backbones import build_network
 from components.networks.crops import Crops
 from components.networks.device import bfloat16_pays, pick_device, seed_of
-from components.networks.features import predict_rows
 from components.networks.frozen_trunk import head_network, is_frozen
 from components.networks.labels import Lesson
-from components.networks.losses import batch_loss, log_baseline_hazard
+from components.networks.losses import batch_loss, lesson_logits, log_baseline_hazard
+from components.networks.network import Network
 from components.networks.records import Configuration
 from components.networks.steps import (
     Stepper,
@@ -24,6 +24,7 @@ from components.networks.steps import (
     split_at_random,
     train_steps,
 )
+from components.networks.stopping import Stopping
 from components.study.protocol.backbone import BackboneSection
 from components.study.protocol.search import SearchSection
 from components.study.results import Adaptation
@@ -79,6 +80,7 @@ class Learner:
     """A network in training. `name` seeds its epochs; `epochs_done` counts them.
 
     `part_size` is the number of images that the device holds at once, where it is no whole batch.
+    With early stopping the weights that count are those of `stopping`.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Learner:
     initialization: str
     epochs_done: int = 0
     part_size: int | None = None
+    stopping: Stopping | None = None
 
 
 def start_learner(
@@ -182,8 +185,6 @@ def _settle_baseline(learner: Learner, crops: Crops, *, plan: TrainingPlan) -> N
     lesson, network = learner.lesson, learner.network
     if network.log_baseline_hazard is None or lesson.follow_up is None:
         return
-    said = predict_rows(network, crops, lesson.rows, mixed_precision=plan.mixed_precision)
-    with torch.inference_mode():
-        features = torch.from_numpy(said.features).to(plan.device)
-        predictors = network.head(features).squeeze(1).double().cpu().numpy()
+    said = lesson_logits(network, lesson, crops, mixed_precision=plan.mixed_precision)
+    predictors = said.double().cpu().numpy()
     network.log_baseline_hazard.fill_(log_baseline_hazard(predictors, lesson.follow_up))

@@ -64,6 +64,7 @@ class TrialState(Record):
     oof_scores: tuple[float | None, ...]
     weights: str | None
     stopped: bool = False
+    stopped_epochs: tuple[int, ...] = ()
     initialization: str | None = None
     adaptations: tuple[Adaptation, ...] = ()
 
@@ -196,6 +197,7 @@ def _keep(
         history=history,
         oof_scores=tuple(float(s) if np.isfinite(s) else None for s in scores),
         weights=name,
+        stopped_epochs=run.stopped_epochs,
         initialization=run.learners[0].initialization,
         adaptations=run.adaptations(),
     )
@@ -242,6 +244,7 @@ def settle_trial(task_folder: Path, configuration: Configuration, *, last_rung: 
         seconds=math.fsum(epoch.seconds for epoch in state.history),
         oof_scores=state.oof_scores,
         fold_networks=networks,
+        stopped_epochs=state.stopped_epochs,
         initialization=state.initialization,
         adaptations=state.adaptations,
     )

@@ -75,6 +75,7 @@ def refit_network(
             imaging_hash=protocol.hash(["imaging"]),
             channels=CHANNELS,
             folder=folder / "network",
+            stopped_epochs=trial.stopped_epochs,
         )
         test_ids = list(table.index[table["split"] == Split.TEST.value])
         network = load_network(folder / "network", device=device).network

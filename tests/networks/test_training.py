@@ -12,8 +12,8 @@ from components.networks.features import predict
 from components.networks.labels import Lesson, fold_lessons, lesson
 from components.networks.losses import weighted_loss
 from components.networks.records import Configuration
+from components.networks.steps import learning_rate_at
 from components.networks.training import (
-    learning_rate_at,
     plan_training,
     precision_adaptations,
     start_learner,
@@ -67,7 +67,7 @@ def test_the_loss_is_the_weighted_mean_against_softened_labels():
 @pytest.mark.parametrize("n", [2, 3, 9, 17])
 def test_no_batch_is_a_single_patient(cohort, configuration, plan, n):
     """Batch norm refuses a single image of one pixel, which is what 32 px end in."""
-    few = Lesson(np.arange(n), np.arange(n) % 2 * 1.0, np.ones(n))
+    few = Lesson(np.arange(n), np.arange(n) % 2 * 1.0, np.ones(n), cohort.arms[:n])
     learner = start_learner("few", configuration, few, plan=plan)
 
     loss = train_epoch(learner, configuration, Crops(cohort.crops, CPU), plan=plan)

@@ -18,6 +18,13 @@ class WeightsFile(Section):
     )
 
 
+class FeatureLayerSection(Section):
+    """A layer of a backbone, and the number of features that its map's global mean has."""
+
+    layer: str = Field(min_length=1)
+    width: int = Field(ge=1)
+
+
 class AugmentationSection(Section):
     """Random changes of the images that a network learns from, drawn anew for each."""
 
@@ -48,6 +55,16 @@ class BackboneSection(Section):
     weights_files: dict[BackboneName, WeightsFile] = Field(
         default_factory=dict, description="With `weights: file`, one for each of `names`."
     )
+    feature_layers: dict[BackboneName, FeatureLayerSection] = Field(
+        default_factory=dict,
+        description="Where a backbone ends before its last map (512, 2048, 1024 features).",
+    )
+    frozen_stages: int = Field(
+        default=0, ge=0, le=5, description="First stages that keep the weights they came with."
+    )
+    stage_rate_decay: float = Field(
+        default=1.0, gt=0, le=1, description="A stage's learning rate over that of the next one."
+    )
     batch_size: int = Field(ge=2, le=4096)
     warmup_epochs: float = Field(ge=0)
     training: Literal["fine_tune", "frozen_trunk"] = Field(
@@ -60,6 +77,14 @@ class BackboneSection(Section):
     )
     hazard_intervals: int = Field(
         default=6, ge=2, le=60, description="Of discrete_hazard, equally wide up to the horizon."
+    )
+    stopping: Literal["fixed_epochs", "inner_split"] = Field(
+        default="fixed_epochs",
+        description="inner_split: of each fold's network the weights count that suited patients "
+        "held back from its training part best.",
+    )
+    inner_share: float = Field(
+        default=0.2, ge=0.05, le=0.5, description="Of the training part, held back by inner_split."
     )
     mixed_precision: bool
     augment: Annotated[AugmentationSection | None, BeforeValidator(_augmentation)]
