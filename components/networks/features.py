@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from components.networks.backbones import Network
 from components.networks.crops import Crops
+from components.networks.network import Network
 from components.survival.target import IntArray
 
 _BATCH = 128

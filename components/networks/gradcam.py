@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from components.networks.backbones import Network
 from components.networks.crops import Crops
 from components.networks.device import seed_of
+from components.networks.network import Network
 
 _BATCH = 64
 
 
 def heat_maps(network: Network, crops: NDArray[np.float32]) -> NDArray[np.float32]:
     """Heat (n, h, w) of crops (n, C, H, W), at least 0, for a network's logit of high risk.
+
+    Of crops (n, S, C, H, W) with several slices it is that of the first, the ROI's largest.
 
     Grad-CAM on the trunk's last map, whose global mean is the deep features: the map's channels
     weighted by the logit's mean gradient, summed, and what speaks for low risk set to 0. Nothing
@@ -31,7 +33,7 @@ def heat_maps(network: Network, crops: NDArray[np.float32]) -> NDArray[np.float3
     Source: Selvaraju 2017, 10.1109/ICCV.2017.74, equations 1 and 2; computed by captum.
     """
     network.eval()
-    explain = LayerGradCam(lambda images: network(images)[0], network.trunk)
+    explain = LayerGradCam(lambda images: _risk_logit(network, images), network.trunk)
     images = Crops(crops, next(network.parameters()).device)
     maps = []
     with _weights_held(network):
@@ -60,6 +62,15 @@ def shuffle_weights(network: Network, *, seed: int, draw: int) -> None:
             order = torch.randperm(tensor.numel(), generator=generator).to(tensor.device)
             state[name] = _in_order(tensor, order)
     network.load_state_dict(state)
+
+
+def _risk_logit(network: Network, images: Tensor) -> Tensor:
+    """The logit (B,) of death by the label's horizon, or what rises and falls with it."""
+    logits: Tensor = network(images)[0]
+    if logits.ndim == 1:
+        return logits
+    log_survival = functional.logsigmoid(-logits).sum(dim=1)
+    return torch.log(-torch.expm1(log_survival)) - log_survival
 
 
 def _in_order(tensor: Tensor, order: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from components.errors import IntegrityError
-from components.networks.backbones import backbone_of
+from components.networks.backbones import feature_layer
 from components.networks.crops import Crops
 from components.networks.device import training_thread
 from components.networks.features import predict
@@ -46,7 +46,7 @@ def trunk_features(
     path = None
     if cache is not None:
         path = cache / f"{backbone}-{_key(backbone, origin, crops, plan)}.safetensors"
-        kept = _read(path, shape=(*crops.shape[:-3], backbone_of(backbone).width))
+        kept = _read(path, shape=(*crops.shape[:-3], feature_layer(plan.section, backbone).width))
         if kept is not None:
             return kept
     device = torch.device(plan.device)
@@ -101,7 +101,7 @@ def network_inputs(
 def _key(backbone: str, origin: str, crops: NDArray[np.float32], plan: TrainingPlan) -> str:
     # A random trunk has no digest to go by: it is its seed.
     weights = f"{origin} {plan.seed}" if plan.section.weights == "random" else origin
-    parts = (_VERSION, torch.__version__, backbone, backbone_of(backbone).feature_layer, weights)
+    parts = (_VERSION, torch.__version__, backbone, feature_layer(plan.section, backbone), weights)
     text = " ".join(map(str, (*parts, plan.device, crops.dtype, crops.shape)))
     digest = hashlib.sha256(text.encode())
     digest.update(np.ascontiguousarray(crops).data)

@@ -1,4 +1,4 @@
-"""The search for a backbone: Ray Tune runs the trials, `halving` says which go on.
+"""The search for a backbone: Ray Tune runs the trials, `search_methods` says which go on.
 
 Ray starts, pauses and brings back trials; what they have reached they keep themselves, in files
 that follow from the seed (`components.networks.trial`). So a search that was cut off is simply run
@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from ray import tune
 
 from components.errors import ArmwiseError, PlatformError
-from components.networks.backbones import BACKBONES
-from components.networks.configurations import draw_configurations
 from components.networks.frozen_trunk import frozen_adaptations
 from components.networks.initialization import prepare_weights
 from components.networks.labels import fold_lessons
@@ -30,6 +28,7 @@ from components.networks.training import plan_training, precision_adaptations
 from components.networks.training_set import TrainingSet
 from components.networks.trial import (
     SearchTask,
+    TrialState,
     read_state,
     run_trial,
     settle_trial,
@@ -37,9 +36,10 @@ from components.networks.trial import (
 )
 from components.networks.trunk_features import all_trunk_features
 from components.networks.tuning import plan_tuning
+from components.platform.asha_scheduler import comparable_target
 from components.platform.faults import disk_full, is_disk_full
-from components.platform.halving import TrialRow, standing
-from components.platform.halving_scheduler import GroupHalving, Relay
+from components.platform.halving_scheduler import Relay
+from components.platform.search_methods import Configurations, ladder_of, method_adaptations
 from components.study.protocol.backbone import BackboneSection
 from components.study.protocol.evaluation import EvaluationSection
 from components.study.protocol.label import LabelSection
@@ -74,7 +74,7 @@ def run_search(
     storage: Path,
     listener: TrialListener,
 ) -> SearchResult:
-    """Train all configurations of all backbones with halving, in the running Ray session.
+    """Train the configurations of all backbones by `search.method`, in the running Ray session.
 
     Args:
         patients: The training patients.
@@ -94,11 +94,12 @@ def run_search(
         PlatformError: Ray has not been started, or a trial failed more often than it may.
     """
     _require_ready(backbone)
-    configurations = draw_configurations(search, backbone, seed)
+    configurations = Configurations(search, backbone, seed)
     plan = plan_training(search, backbone, seed=seed)
     target, arms = patients.target, patients.arms
     tuning = plan_tuning(target, arms, horizon_days=label.horizon_days, evaluation=evaluation)
-    texts = [repr(plan), *(record.model_dump_json() for record in (*configurations, label, tuning))]
+    texts = [repr(plan), *configurations.identity()]
+    texts += [record.model_dump_json() for record in (label, tuning)]
     task = SearchTask(
         patients=patients,
         lessons=fold_lessons(
@@ -106,14 +107,16 @@ def run_search(
         ),
         tuning=tuning,
         plan=plan,
-        rungs=search.rungs,
+        rungs=ladder_of(search),
         folder=storage.resolve() / _fingerprint(patients, texts),
         trunks=all_trunk_features(patients.crops, plan=plan, cache=storage.resolve() / "trunks"),
     )
     _tune(task, configurations, search=search, listener=listener)
-    _require_complete(task, configurations, search)
+    _require_complete(task, configurations)
+    trials = tuple(_settle(task, found) for found in configurations.known(task.folder))
     return SearchResult(
-        trials=tuple(_settle(task, configuration) for configuration in configurations),
+        method=search.method,
+        trials=trials,
         patient_ids=patients.patient_ids,
         fold_of=tuple(int(fold) for fold in patients.fold_of),
         total_epochs=plan.total_epochs,
@@ -124,7 +127,9 @@ def run_search(
             *tuning.adaptations,
             *precision_adaptations(plan),
             *frozen_adaptations(backbone),
+            *method_adaptations(search),
             *loss_adaptations(backbone, search, label),
+            *dict.fromkeys(said for trial in trials for said in trial.adaptations),
         ),
     )
 
@@ -147,23 +152,20 @@ def _fingerprint(patients: TrainingSet, texts: Sequence[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _require_complete(
-    task: SearchTask, configurations: Sequence[Configuration], search: SearchSection
-) -> None:
-    """Refuses a search that ended before halving was through with it.
+def _kept(task: SearchTask, configurations: Configurations) -> dict[str, TrialState]:
+    """What trials have reached, by key."""
+    known = configurations.known(task.folder)
+    states = {found.key: read_state(trial_folder(task.folder, found)) for found in known}
+    return {key: state for key, state in states.items() if state is not None}
+
+
+def _require_complete(task: SearchTask, configurations: Configurations) -> None:
+    """Refuses a search that ended before its method was through with it.
 
     Raises:
         PlatformError: A trial that is not out has not reached the last rung.
     """
-    rows = []
-    for found in configurations:
-        state = read_state(trial_folder(task.folder, found))
-        targets = tuple(epoch.tuning_target for epoch in state.history) if state else ()
-        rows.append(TrialRow(found.key, found.backbone, found.number, targets))
-    due = standing(rows, rungs=search.rungs, reduction=search.reduction)
-    short = [
-        row.key for row in rows if not due[row.key].is_out and len(row.targets) < due[row.key].until
-    ]
+    short = configurations.unfinished(task.folder, _kept(task, configurations))
     if short:
         msg = (
             f"the search ended before {', '.join(short)} had been trained to the end; what the "
@@ -181,14 +183,15 @@ def _trial(config: dict[str, Any], *, task: SearchTask) -> None:
     configuration = Configuration.model_validate(config["configuration"])
 
     def report(history: tuple[EpochMetrics, ...]) -> None:
-        tune.report({"history": [metrics.model_dump(mode="json") for metrics in history]})
+        rows = [metrics.model_dump(mode="json") for metrics in history]
+        tune.report({"history": rows, **comparable_target(history)})
 
     run_trial(configuration, task, report=report)
 
 
 def _tune(
     task: SearchTask,
-    configurations: Sequence[Configuration],
+    configurations: Configurations,
     *,
     search: SearchSection,
     listener: TrialListener,
@@ -199,17 +202,13 @@ def _tune(
     record.mkdir(parents=True)
     relay = Relay(listener.on_epoch, lambda found: listener.on_end(_settle(task, found)))
     gpus = search.gpus_per_trial if task.plan.device == "cuda" else 0.0
-    # The costliest begin first, so that no long trial is left alone at the end.
-    costs = {name: row.multiply_adds for name, row in BACKBONES.items()}
-    ordered = sorted(configurations, key=lambda found: -costs[found.backbone])
+    tune_config, space = configurations.for_ray(task.folder, _kept(task, configurations))
     tuner = tune.Tuner(
         tune.with_resources(
             tune.with_parameters(_trial, task=task), {"cpu": search.cpus_per_trial, "gpu": gpus}
         ),
-        param_space={"configuration": tune.grid_search([found.model_dump() for found in ordered])},
-        tune_config=tune.TuneConfig(
-            scheduler=GroupHalving(search.rungs, search.reduction), reuse_actors=True
-        ),
+        param_space=space,
+        tune_config=tune_config,
         run_config=tune.RunConfig(
             name="search",
             storage_path=str(record),
