@@ -8,9 +8,11 @@ from components.networks.records import BackboneChoice, SearchResult
 from components.platform.data_version import file_md5s
 from components.study.results import estimate_metrics, metric_name
 from flows.context import StudyRun
+from flows.heat import heat_step
 from flows.model_chain import cohort_step, judge
-from flows.search_result import read_search
+from flows.search_result import read_checks, read_search
 from flows.tasks.crops import crop_rois
+from flows.tasks.network_checks import check_networks
 from flows.tasks.refit import refit_network
 from flows.tasks.search import search_backbones
 from flows.tasks.search_runs import SearchRuns
@@ -41,7 +43,7 @@ def data_steps(run: StudyRun) -> None:
 
 
 def network_steps(run: StudyRun, session: Session) -> str:
-    """Search, refit, signature; the MLflow page that compares the backbones."""
+    """Search, refit, heat maps, signature; the MLflow page that compares the backbones."""
     cohort, crops = run.results["cohort"], run.results["crops"]
     runs = partial(
         SearchRuns, run.tracking, study_run=run.run_id, study_key=run.plan.keys["search"]
@@ -60,6 +62,18 @@ def network_steps(run: StudyRun, session: Session) -> str:
     found, choice = read_search(search)
     with current_display().platform("MLflow"):
         comparison = _log_search(run, runs, found, choice)
+    run.run(
+        "network_checks",
+        check_networks,
+        cohort=cohort,
+        crops=crops,
+        search=search,
+        protocol=run.protocol,
+    )
+    checks = read_checks(run.results)
+    if checks is not None:
+        with current_display().platform("MLflow"):
+            run.tracking.log_metrics(run.run_id, checks.metrics())
     refit = run.run(
         "refit",
         refit_network,
@@ -70,6 +84,7 @@ def network_steps(run: StudyRun, session: Session) -> str:
         folder=run.folder("refit"),
         on_test_reading=run.note_test_reading,
     )
+    heat_step(run)
     run.run(
         "signature",
         fit_scores,

@@ -22,7 +22,8 @@ from components.study.results import Adaptation, ArtifactRef, Estimate, Quaranti
 from components.study.vocabulary import Split, TreatmentArm
 from components.survival.kaplan_meier import median_follow_up
 from flows.gate_answers import gate_reports
-from flows.search_result import read_search
+from flows.heat_result import read_heat_maps
+from flows.search_result import read_checks, read_search
 from flows.steps import Result, step_task
 from flows.tasks.arms import read_arms
 from flows.tasks.baselines import read_baselines
@@ -88,9 +89,11 @@ def _where_done(results: dict[str, Result]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "search" in results:
         found["search"], found["choice"] = read_search(results["search"])
+    found["heat"] = read_heat_maps(results)
     if "report" in results.get("signature", {}):
         found["signature"] = SignatureReport.model_validate(results["signature"]["report"])
     found["nested"] = read_nested(results)
+    found["network_checks"] = read_checks(results)
     found["optimism"], found["subgroups"] = read_optimism(results), read_subgroups(results)
     found["baselines"] = read_baselines(results)
     if "publish" in results:
