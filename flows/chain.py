@@ -10,6 +10,7 @@ from components.study.results import estimate_metrics, metric_name
 from flows.context import StudyRun
 from flows.heat import heat_step
 from flows.model_chain import cohort_step, judge
+from flows.radiomics_chain import radiomics_step
 from flows.search_result import read_checks, read_search
 from flows.tasks.crops import crop_rois
 from flows.tasks.network_checks import check_networks
@@ -61,7 +62,7 @@ def network_steps(run: StudyRun, session: Session) -> str:
     )
     found, choice = read_search(search)
     with current_display().platform("MLflow"):
-        comparison = _log_search(run, runs, found, choice)
+        compared = _log_search(run, runs, found, choice)
     run.run(
         "network_checks",
         check_networks,
@@ -93,7 +94,7 @@ def network_steps(run: StudyRun, session: Session) -> str:
         protocol=run.protocol,
         folder=run.folder("signature"),
     )
-    return comparison
+    return run.tracking.comparison_url([*compared, *radiomics_step(run)])
 
 
 def _log_search(
@@ -101,7 +102,7 @@ def _log_search(
     runs: Callable[..., SearchRuns],
     found: SearchResult,
     choice: BackboneChoice,
-) -> str:
+) -> list[str]:
     """Every trial and backbone gets its finished run, the study's run the chosen one's figures."""
     by_backbone = runs(progress=None).complete(found, choice)
     chosen = next(row for row in choice.rows if row.is_chosen)
@@ -109,6 +110,11 @@ def _log_search(
     run.tracking.log_metrics(run.run_id, estimate_metrics(name, chosen.tuning_target))
     run.tracking.log_params(run.run_id, {"backbone": choice.backbone})
     run.tracking.set_tags(
-        run.run_id, {"armwise.backbone": choice.backbone, "armwise.backbone_reason": choice.reason}
+        run.run_id,
+        {
+            "armwise.backbone": choice.backbone,
+            "armwise.backbone_reason": choice.reason,
+            "armwise.search_method": found.method,
+        },
     )
-    return run.tracking.comparison_url(list(by_backbone.values()))
+    return list(by_backbone.values())

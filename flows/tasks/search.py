@@ -13,8 +13,8 @@ from components.networks.pruning import keep_networks_of
 from components.networks.selection import choose
 from components.networks.training import plan_training
 from components.networks.training_set import TrainingSet
-from components.platform.halving import epochs_of_group
 from components.platform.search import run_search
+from components.platform.search_methods import epochs_at_most
 from components.study.protocol import Protocol
 from components.study.vocabulary import Split
 from flows.steps import Result, step_task
@@ -56,11 +56,7 @@ def search_backbones(
         table = read_cohort(cohort)
         patients = training_set(table, crops)
         listener = runs(progress=progress)
-        listener.total_epochs = len(protocol.backbone.names) * epochs_of_group(
-            protocol.search.configurations,
-            rungs=protocol.search.rungs,
-            reduction=protocol.search.reduction,
-        )
+        listener.total_epochs = len(protocol.backbone.names) * epochs_at_most(protocol.search)
         with session():
             found = run_search(
                 patients,

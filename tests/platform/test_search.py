@@ -122,8 +122,9 @@ def session(temp_dir):
         yield
 
 
-def search_with(listener, storage):
+def search_with(listener, storage, **changes):
     patients, sections = cohort_and_sections()
+    sections["search"] = sections["search"].model_copy(update=changes)
     return run_search(patients, **sections, seed=SEED, storage=storage, listener=listener)
 
 
@@ -235,6 +236,31 @@ def test_a_search_of_other_data_or_sections_has_a_place_of_its_own():
 
     assert len({*names, _fingerprint(patients, ["another plan"])}) == 6
     assert _fingerprint(patients, ["plan"]) == names[0]
+
+
+@pytest.mark.parametrize("method", ["asha", "optuna", "random"])
+def test_another_method_gives_each_backbone_its_budget_and_says_what_it_cannot_promise(
+    session, tmp_path, method
+):
+    heard = Heard()
+
+    result = search_with(heard, tmp_path, method=method, configurations=3)
+
+    assert result.method == method
+    keys = [trial.configuration.key for trial in result.trials]
+    assert keys == [f"{name}-{i}" for name in ("resnet18", "densenet121") for i in range(3)]
+    assert sorted(heard.ends) == sorted((t.configuration.key, t.status) for t in result.trials)
+    assert len(heard.epochs) == len(set(heard.epochs))
+    finished = [t for t in result.trials if t.status == "finished"]
+    assert {t.configuration.backbone for t in finished} == {"resnet18", "densenet121"}
+    assert all(t.epochs_done == 2 and len(t.fold_networks) == 2 for t in finished)
+    assert len(finished) == 6 or method == "asha"
+    said = [one.done for one in result.adaptations]
+    assert (f"search.method: {method}" in said) == (method != "random")
+
+    again = search_with(Heard(), tmp_path, method=method, configurations=3)
+
+    assert numbers(again) == numbers(result)
 
 
 def refuse(number):
