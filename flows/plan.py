@@ -105,6 +105,19 @@ RETRAIN_STEPS = (
         ("study", "label", "imaging", "evaluation.confidence_level"),
     ),
     Step("signature", "Signature", ("refit",), ("study", "signature", "evaluation")),
+    Step(
+        "radiomics",
+        "Hand-crafted radiomics",
+        ("cohort", "search"),
+        (
+            "study",
+            "label",
+            "radiomics",
+            "evaluation.confidence_level",
+            "evaluation.minimum_events_before",
+            "evaluation.minimum_at_risk_after",
+        ),
+    ),
     Step("arms", "Models of the arms", ("signature",), ("study", "clinical", "evaluation")),
     Step(
         "optimism",
@@ -116,7 +129,7 @@ RETRAIN_STEPS = (
     Step(
         "baselines",
         "Baselines",
-        ("arms",),
+        ("arms", "radiomics"),
         ("study", "label", "signature", "clinical", "evaluation"),
     ),
     Step("nomograms", "Nomograms", ("arms",), ("study", "nomogram")),

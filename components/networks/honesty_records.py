@@ -1,8 +1,14 @@
-"""What keeps a search honest, as records: arm against patients, pairs of backbones."""
+"""What keeps a search honest, as records: arm against patients, pairs, nested folds, seeds."""
 
 from typing import Literal
 
-from components.study.results import Estimate, Record
+from pydantic import Field
+
+from components.study.results import Estimate, Record, estimate_metrics, metric_name
+from components.study.vocabulary import TreatmentArm
+
+NETWORK = "dl_probability"
+"""The networks' name in the figures."""
 
 
 class ArmSignal(Record):
@@ -37,3 +43,73 @@ class BackbonePair(Record):
     difference: Estimate
     p: float | None
     p_holm: float | None
+
+
+class NestedNetworks(Record):
+    """Repeated nested cross-validation of the networks: the whole selection anew in each fold.
+
+    `estimate` is of the mean over arms, `by_arm` of each arm; `values` holds the means of each
+    fold, a row for each draw of the folds, None where an arm of the fold has no figure (`missing`
+    counts the reasons). `chosen` counts the folds by the backbone that was chosen in them. Each
+    of `n_configurations` a backbone was trained for `epochs` epochs, without halving.
+    """
+
+    schema_: Literal["armwise.nested_networks/1"] = Field(
+        default="armwise.nested_networks/1", alias="schema"
+    )
+    estimate: Estimate
+    by_arm: dict[TreatmentArm, Estimate]
+    values: tuple[tuple[float | None, ...], ...]
+    sd_folds: float | None
+    sd_repeats: float | None
+    chosen: dict[str, int]
+    missing: dict[str, int]
+    n_folds: int
+    n_repeats: int
+    inner_folds: int
+    n_configurations: int
+    epochs: int
+    level: float
+    seed: int
+    merged_strata: tuple[str, ...] = ()
+
+    def metrics(self) -> dict[str, float]:
+        """The figures under their names in MLflow."""
+        name = metric_name("nested", "mean_of_arms", NETWORK, "tuning_target")
+        found = estimate_metrics(name, self.estimate)
+        for arm, estimate in self.by_arm.items():
+            name = metric_name("nested", arm.value, NETWORK, "tuning_target", estimate.horizon_days)
+            found |= estimate_metrics(name, estimate)
+        return found
+
+
+class SeedSpread(Record):
+    """The chosen configuration's tuning target under several seeds, the search's own first.
+
+    Folds stay; the weights' first values, the order of the patients and the augmentation are drawn
+    anew. `sd` is over all seeds; a seed under which training diverged is None.
+    """
+
+    configuration: str
+    values: tuple[float | None, ...]
+    sd: float | None
+    lowest: float | None
+    highest: float | None
+
+    def metrics(self) -> dict[str, float]:
+        """The figures under their names in MLflow."""
+        name = metric_name("oof", "mean_of_arms", NETWORK, "tuning_target")
+        parts = {"sd_seeds": self.sd, "lowest_seed": self.lowest, "highest_seed": self.highest}
+        return {f"{name}_{part}": value for part, value in parts.items() if value is not None}
+
+
+class NetworkChecks(Record):
+    """What was done beside the search to know what its figure is worth; None where it was not."""
+
+    nested: NestedNetworks | None = None
+    seeds: SeedSpread | None = None
+
+    def metrics(self) -> dict[str, float]:
+        """The figures under their names in MLflow."""
+        nested = {} if self.nested is None else self.nested.metrics()
+        return nested | ({} if self.seeds is None else self.seeds.metrics())

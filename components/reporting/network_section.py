@@ -5,6 +5,7 @@ from components.networks.records import BackboneChoice, SearchResult
 from components.reporting.blocks import Block, Folded, Prose, Rows, Section, picture
 from components.reporting.content import ReportContent
 from components.reporting.deviation_notes import notes_beside
+from components.reporting.honest_blocks import honest_blocks
 from components.reporting.html_table import Table
 from components.reporting.network_tables import (
     backbone_table,
@@ -27,6 +28,7 @@ def backbone_section(
         *signal_blocks(choice),
         Rows(_training_labels(content)),
         Rows(backbone_table(choice)),
+        *honest_blocks(choice, content.network_checks, origin=content.origin),
         *_pair_blocks(choice),
         Rows(classification_table(choice)),
         *_test_blocks(choice),

@@ -4,7 +4,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from components.networks.honesty_records import ArmSignal, BackbonePair
+from components.networks.honesty_records import (
+    ArmSignal,
+    BackbonePair,
+    NestedNetworks,
+    NetworkChecks,
+    SeedSpread,
+)
 from components.reporting.report import render_report, write_report
 from components.reporting.summary_section import NULL_SIGNATURE, summary_section
 from components.reporting.tripod import TRIPOD_ITEMS, Answer
@@ -170,7 +176,27 @@ def arm_only_content(content):
     pair = BackbonePair(first="resnet18", second="resnet50", difference=near, p=0.5, p_holm=1.0)
     rows = tuple(row.model_copy(update={"signal": signal}) for row in content.choice.rows)
     choice = content.choice.model_copy(update={"rows": rows, "pairs": (pair,)})
-    return replace(content, choice=choice)
+    nested = NestedNetworks(
+        estimate=near,
+        by_arm=dict.fromkeys(content.choice.rows[0].arm_targets, near),
+        values=((0.48, 0.52, None),),
+        sd_folds=0.02,
+        sd_repeats=None,
+        chosen={"resnet18": 3},
+        missing={"training diverged": 1},
+        n_folds=3,
+        n_repeats=1,
+        inner_folds=3,
+        n_configurations=2,
+        epochs=4,
+        level=0.95,
+        seed=1,
+    )
+    seeds = SeedSpread(
+        configuration="resnet18-0", values=(0.6, 0.55), sd=0.035, lowest=0.55, highest=0.6
+    )
+    checks = NetworkChecks(nested=nested, seeds=seeds)
+    return replace(content, choice=choice, network_checks=checks)
 
 
 def test_a_network_that_knows_only_the_arm_is_named_first(arm_only_content, content):
@@ -180,8 +206,12 @@ def test_a_network_that_knows_only_the_arm_is_named_first(arm_only_content, cont
     text = Page(render_report(arm_only_content)).text
     assert text.count(said) == 2
     assert "Backbones against each other" in text
+    assert "Honest figure of the search, by 1 draw of 3 outer folds: 0.500" in text
+    assert "1 fold without a mean: training diverged" in text
+    assert "under 2 seeds (the first is the search's own; SD 0.035, 0.550 to 0.600)" in text
     assert said not in Page(render_report(content)).text
 
 
 def test_the_labels_that_networks_learn_from_stand_beside_the_backbones(page):
     assert "What the networks learn from: training patients by risk label" in page.text
+    assert "No nested cross-validation of the networks was made" in page.text

@@ -25,6 +25,7 @@ from components.study.protocol.eligibility import EligibilitySection
 from components.study.protocol.evaluation import (
     BaselinesSection,
     EvaluationSection,
+    NestedNetworksSection,
     NestedSection,
 )
 from components.study.protocol.imaging import ImagingSection
@@ -48,6 +49,7 @@ __all__ = [
     "ImagingSection",
     "ImputationSection",
     "LabelSection",
+    "NestedNetworksSection",
     "NestedSection",
     "NomogramSection",
     "PromotionSection",
@@ -108,6 +110,13 @@ class Protocol(Section):
             msg = (
                 f"backbone.warmup_epochs: expected fewer than the last of search.rungs {last}, "
                 f"came {warmup:g}"
+            )
+            raise ValueError(msg)
+        nested = self.evaluation.nested_networks
+        if nested is not None and nested.epochs is not None and warmup >= nested.epochs:
+            msg = (
+                "evaluation.nested_networks.epochs: expected more than backbone.warmup_epochs "
+                f"{warmup:g}, came {nested.epochs}"
             )
             raise ValueError(msg)
         crop_px = self.imaging.crop_px
