@@ -25,7 +25,7 @@ from flows.steps import Result, run_step
 from flows.terminal import current_display
 
 _SAYING_ADAPTATIONS = (
-    "tables", "validation", "crops", "cohort", "network_checks", "signature", "nested",
+    "tables", "validation", "crops", "cohort", "network_checks", "refit", "signature", "nested",
     "radiomics", "subgroups", "baselines",
     "nomograms",
 )  # fmt: skip

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from components.networks.honesty_records import ArmSignal, BackbonePair
+from components.networks.honesty_records import ArmSignal, BackbonePair, ProbabilityCalibration
 from components.study.results import Adaptation, ArtifactRef, Estimate, Record
 from components.study.vocabulary import TreatmentArm
 from components.survival.time_roc import RocCurve
@@ -76,6 +76,11 @@ class TrialResult(Record):
         """The tuning target after the last epoch."""
         return self.history[-1].tuning_target if self.history else None
 
+    @property
+    def has_diverged(self) -> bool:
+        """Whether its loss is no longer a number."""
+        return bool(self.history) and self.history[-1].train_loss is None
+
 
 class SearchResult(Record):
     """All trials of a search, in the order of its configurations.
@@ -133,6 +138,7 @@ class BackboneRow(Record):
     on_test: OnTestPatients | None = None
     stopped_epochs: tuple[int, ...] = ()
     signal: ArmSignal | None = None
+    calibration: ProbabilityCalibration | None = None
     initialization: str | None = None
 
 
@@ -177,4 +183,5 @@ class NetworkCard(Record):
     n_patients: int
     train_loss: float | None
     weights_sha256: str
+    adaptations: tuple[Adaptation, ...] = ()
     loss: Literal["binary", "discrete_hazard", "cox"] = "binary"

@@ -18,7 +18,12 @@ from components.networks.labels import lesson
 from components.networks.network import Network
 from components.networks.records import Configuration, NetworkCard, TrialResult
 from components.networks.stopping import refit_epochs
-from components.networks.training import TrainingPlan, start_learner, train_epoch
+from components.networks.training import (
+    TrainingPlan,
+    memory_adaptations,
+    start_learner,
+    train_epoch,
+)
 from components.networks.training_set import TrainingSet
 from components.networks.trunk_features import network_inputs
 from components.networks.weights import load_network_weights, save_network
@@ -93,6 +98,7 @@ def refit(
         train_loss=loss if math.isfinite(loss) else None,
         weights_sha256=digest,
         loss=plan.section.loss,
+        adaptations=memory_adaptations(learner, configuration, plan=plan, step="refit"),
     )
     (folder / CARD_FILE).write_text(card.to_json(), encoding="utf-8")
     return card

@@ -32,7 +32,8 @@ class Stepper:
 
     `draw` gives the images (B, C, H, W) of some numbers of the lesson's patients, `loss` their mean
     loss from logits. `part_size` is the number of images that the device's memory was found to hold
-    at once; None where whole batches fit.
+    at once; None where whole batches fit. `norms` keep the plain mean of the statistics of the
+    `n_forwards` passes since they were last reset.
     """
 
     network: Network
@@ -43,6 +44,8 @@ class Stepper:
     device: str
     mixed_precision: bool
     part_size: int | None = None
+    norms: tuple[nn.BatchNorm2d, ...] = ()
+    n_forwards: int = 0
 
 
 def make_optimizer(
@@ -106,6 +109,7 @@ def _use_smaller_parts(stepper: Stepper, size: int) -> None:
         )
         raise PlatformError(msg)
     stepper.part_size = math.ceil(size / 2)
+    forget_batch_statistics(stepper)  # some layers have seen the batch that did not fit
     _LOGGER.warning(
         "out of memory with %d images at once: from here on %d at a time, gradients accumulated; "
         "batch norm sees as many",
@@ -126,6 +130,7 @@ def _backward(stepper: Stepper, part: Rows, n: int) -> Tensor:
     images = stepper.draw(part)
     if stepper.changes is not None:
         images = augment(images, stepper.changes).contiguous(memory_format=torch.channels_last)
+    _count_pass(stepper)
     with torch.autocast(stepper.device, torch.bfloat16, enabled=stepper.mixed_precision):
         logits, _ = stepper.network(images)
     loss = stepper.loss(logits, part)
@@ -163,14 +168,28 @@ def learning_rate_at(
     return peak * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
 
 
-def forget_batch_statistics(network: nn.Module) -> None:
-    """Let the means and variances kept by batch norm be those of the coming epoch alone.
+def epoch_norms(network: nn.Module) -> tuple[nn.BatchNorm2d, ...]:
+    """The batch norm of a network in training; that of frozen stages keeps what it has."""
+    layers = (layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d))
+    return tuple(layer for layer in layers if layer.training)
+
+
+def forget_batch_statistics(stepper: Stepper) -> None:
+    """Let the means and variances kept by batch norm be those of the coming passes alone.
 
     The usual running mean still holds a third of its starting values after ten batches, and an
-    epoch of a small cohort has no more: at the early rungs every figure suffers from it. Frozen
-    stages keep theirs.
+    epoch of a small cohort has no more: at the early rungs every figure suffers from it.
     """
-    for layer in network.modules():
-        if isinstance(layer, nn.BatchNorm2d) and layer.training:
-            layer.momentum = None  # torch then keeps the plain mean over batches since the reset
-            layer.reset_running_stats()
+    stepper.n_forwards = 0
+    for layer in stepper.norms:
+        layer.reset_running_stats()
+
+
+def _count_pass(stepper: Stepper) -> None:
+    """Give the coming pass its share in the kept statistics.
+
+    torch's own `momentum=None` does the same and waits for the GPU at every layer to count.
+    """
+    stepper.n_forwards += 1
+    for layer in stepper.norms:
+        layer.momentum = 1 / stepper.n_forwards

@@ -18,6 +18,7 @@ from components.networks.network import Network
 from components.networks.records import Configuration
 from components.networks.steps import (
     Stepper,
+    epoch_norms,
     forget_batch_statistics,
     learning_rate_at,
     make_optimizer,
@@ -126,7 +127,6 @@ def train_epoch(
     """
     torch.manual_seed(seed_of(plan.seed, f"epoch {learner.epochs_done} of {learner.name}"))
     learner.network.train()
-    forget_batch_statistics(learner.network)
     batches = split_at_random(len(learner.lesson.rows), plan.section.batch_size)
     rates = [
         learning_rate_at(
@@ -138,6 +138,7 @@ def train_epoch(
         for step in range(len(batches))
     ]
     stepper = _stepper(learner, configuration, crops, plan=plan)
+    forget_batch_statistics(stepper)
     loss = train_steps(stepper, batches, rates)
     learner.part_size = stepper.part_size
     learner.epochs_done += 1
@@ -159,6 +160,7 @@ def _stepper(
         device=plan.device,
         mixed_precision=plan.mixed_precision,
         part_size=learner.part_size,
+        norms=epoch_norms(learner.network),
     )
 
 

@@ -129,11 +129,26 @@ def _train_on(
         began = time.monotonic()
         loss = run.train_epoch()
         scores = run.scores()
+        _say_if_diverged(run, loss, before=history)
         history = (*history, _metrics(run.epochs_done, loss, scores, task, began=began))
         if run.epochs_done in task.rungs or time.monotonic() - kept_at > _SAVE_EVERY_S:
             _keep(run, folder, history, scores, to_continue=run.epochs_done < task.rungs[-1])
             kept_at = time.monotonic()
         report(history)
+
+
+def _say_if_diverged(
+    run: CrossValidation, loss: float, *, before: tuple[EpochMetrics, ...]
+) -> None:
+    """Once, when it happens: such a trial has no figures from then on and loses to every other."""
+    if not math.isfinite(loss) and (not before or before[-1].train_loss is not None):
+        _LOGGER.warning(
+            "%s diverged in epoch %d (learning rate %.2e): its loss is no longer a number; it "
+            "loses to every other trial",
+            run.configuration.key,
+            run.epochs_done,
+            run.configuration.learning_rate,
+        )
 
 
 def _resume(

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from components.networks.bundle import CARD_FILE, WEIGHTS_FILE, load_network
+from components.networks.calibrating import write_temperature
 from components.networks.device import pick_device
 from components.networks.feature_table import Role, write_features
 from components.networks.features import Predictions, predict
@@ -77,6 +78,8 @@ def refit_network(
             folder=folder / "network",
             stopped_epochs=trial.stopped_epochs,
         )
+        row = choice.chosen_row
+        temperature = write_temperature(row and row.calibration, folder / "network")
         test_ids = list(table.index[table["split"] == Split.TEST.value])
         network = load_network(folder / "network", device=device).network
         on_test_reading("deep features and probability of the refit network")
@@ -90,10 +93,11 @@ def refit_network(
     return {
         "network": {
             name: ArtifactRef.of(folder / "network" / name).model_dump()
-            for name in (WEIGHTS_FILE, CARD_FILE)
+            for name in (WEIGHTS_FILE, CARD_FILE, *([temperature.name] if temperature else []))
         },
         "network_folder": str(folder / "network"),
         "card": card.model_dump(mode="json", by_alias=True),
+        "adaptations": [said.model_dump() for said in card.adaptations],
         "fold_features": folds,
         "features": deployed,
         "test_patients": test_ids,

@@ -49,7 +49,10 @@ class SearchRuns:
     def on_end(self, result: TrialResult) -> None:
         """Closes a trial's run."""
         run = self._trial_run(result.configuration)
-        started = {"armwise.initialization": result.initialization or "not recorded"}
+        started = {
+            "armwise.initialization": result.initialization or "not recorded",
+            "armwise.diverged": str(result.has_diverged).lower(),
+        }
         self._tracking.set_tags(run, {"armwise.trial": result.status, **started})
         self._tracking.finish(run, "FINISHED")
 
@@ -141,6 +144,8 @@ def _row_metrics(row: BackboneRow) -> dict[str, float]:
         difference = row.signal.pooled_minus_arm_only
         rows.append(("pooled", _NETWORK, "auc_cd_minus_arm_only", difference))
     metrics = _test_metrics(row)
+    if row.calibration is not None:
+        metrics |= row.calibration.metrics()
     for group, model, estimator, estimate in rows:
         name = metric_name("oof", group, model, estimator, estimate.horizon_days)
         metrics |= estimate_metrics(name, estimate)
