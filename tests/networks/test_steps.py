@@ -1,4 +1,6 @@
 import copy
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -106,6 +108,45 @@ def test_what_fits_in_no_part_is_an_error_that_says_what_to_do():
 
     with pytest.raises(PlatformError, match=r"memory to train on 3 images; .*gpus_per_trial"):
         train_steps(stepper, [np.arange(12)], [1e-2])
+
+
+def test_batch_statistics_are_those_since_memory_ran_out():
+    torch.manual_seed(1)
+    trunk = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    network = Network(trunk, width=4, dropout=0.0, stages=(("0", "1"),))
+    seen = []
+    trunk[1].register_forward_pre_hook(lambda layer, given: seen.append(given[0].mean((0, 2, 3))))
+    stepper = thin_stepper()
+    stepper.network, stepper.norms = network, steps.epoch_norms(network)
+    stepper.optimizer = make_optimizer(network, learning_rate=1e-3, weight_decay=0.0)
+    loss, left = stepper.loss, [1]
+
+    def short_of_memory(logits, rows):
+        if left[0]:
+            left[0] -= 1
+            seen.clear()
+            raise torch.OutOfMemoryError("injected")
+        return loss(logits, rows)
+
+    stepper.loss = short_of_memory
+
+    train_steps(stepper, [np.arange(8), np.arange(8, 12)], [1e-3, 1e-3])
+
+    assert len(seen) == 3
+    assert torch.allclose(trunk[1].running_mean, torch.stack(seen).mean(0), atol=1e-5)
+
+
+def test_steps_need_torch_torchvision_and_numpy_alone():
+    """They are measured on machines that have nothing else, with any Python from 3.11 to 3.13."""
+    code = (
+        "import sys, benchmarks.gpu.concurrency, benchmarks.gpu.watch;"
+        "print(sorted({'pydantic', 'safetensors', 'ray', 'mlflow', 'yaml', 'sklearn', 'rich'}"
+        " & set(sys.modules)))"
+    )
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert said.stdout.strip() == "[]"
 
 
 @pytest.fixture(scope="module")
