@@ -6,6 +6,7 @@ from pydantic import Field
 
 from components.study.results import Estimate, Record, estimate_metrics, metric_name
 from components.study.vocabulary import TreatmentArm
+from components.survival.label_calibration import LabelCalibration
 
 NETWORK = "dl_probability"
 """The networks' name in the figures."""
@@ -43,6 +44,47 @@ class BackbonePair(Record):
     difference: Estimate
     p: float | None
     p_holm: float | None
+
+
+class Temperature(Record):
+    """`temperature.json`: what a network's logits are to be divided by, and what that changes.
+
+    Fitted on out-of-fold probabilities of the fold networks, for the refit network beside which it
+    is stored; log losses are weighted for censoring.
+    """
+
+    schema_: Literal["armwise.temperature/1"] = Field(
+        default="armwise.temperature/1", alias="schema"
+    )
+    temperature: float = Field(gt=0)
+    horizon_days: float
+    n_patients: int
+    log_loss_before: float
+    log_loss_after: float
+
+
+class ProbabilityCalibration(Record):
+    """Calibration of out-of-fold probabilities; `temperature` is None where none mends them."""
+
+    by_arm: dict[TreatmentArm, LabelCalibration]
+    pooled: LabelCalibration
+    temperature: Temperature | None
+
+    def metrics(self) -> dict[str, float]:
+        """The figures under their names in MLflow."""
+        groups = {arm.value: one for arm, one in self.by_arm.items()} | {"pooled": self.pooled}
+        found: dict[str, float] = {}
+        for group, one in groups.items():
+            for estimator, estimate in (
+                ("label_cal_intercept", one.in_the_large),
+                ("label_cal_slope", one.slope),
+            ):
+                name = metric_name("oof", group, NETWORK, estimator, estimate.horizon_days)
+                found |= estimate_metrics(name, estimate)
+        if self.temperature is not None:
+            name = metric_name("oof", "pooled", NETWORK, "temperature")
+            found[name] = self.temperature.temperature
+        return found
 
 
 class NestedNetworks(Record):

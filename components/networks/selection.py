@@ -13,6 +13,7 @@ from scipy import special
 from components.errors import FitFailed
 from components.networks.arm_signal import judge_signal
 from components.networks.backbones import BACKBONES
+from components.networks.calibrating import calibrate
 from components.networks.honesty_records import ArmSignal
 from components.networks.judging import Judged
 from components.networks.paired import compare_backbones
@@ -143,6 +144,7 @@ def _row(trial: TrialResult, comparison: _Comparison) -> BackboneRow:
         pooled_auc=_pooled_auc(scores, comparison),
         arm_only_auc=_pooled_auc(_arm_only_scores(comparison), comparison),
         signal=_signal(figures, scores, comparison),
+        calibration=calibrate(judged, scores, horizon_days=horizon, level=level),
         cutoff=cutoff,
         accuracy=classified.accuracy,
         sensitivity=classified.sensitivity,

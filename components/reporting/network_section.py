@@ -14,6 +14,7 @@ from components.reporting.network_tables import (
     test_accuracy_table,
     trials_table,
 )
+from components.reporting.probability_blocks import probability_blocks
 from components.reporting.roc_figures import draw_backbone_roc
 from components.reporting.search_figures import draw_learning_curves
 from components.reporting.tables import ledger_table
@@ -32,6 +33,7 @@ def backbone_section(
         *_pair_blocks(choice),
         Rows(classification_table(choice)),
         *_test_blocks(choice),
+        *probability_blocks(choice, origin=content.origin),
         *notes_beside(content, "backbones"),
         picture(
             draw_backbone_roc(

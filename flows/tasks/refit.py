@@ -79,7 +79,7 @@ def refit_network(
             stopped_epochs=trial.stopped_epochs,
         )
         row = choice.chosen_row
-        temperature = write_temperature(row and row.calibration, folder / "network")
+        temperature = write_temperature(row.calibration if row else None, folder / "network")
         test_ids = list(table.index[table["split"] == Split.TEST.value])
         network = load_network(folder / "network", device=device).network
         on_test_reading("deep features and probability of the refit network")

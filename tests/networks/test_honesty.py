@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from components.networks.arm_signal import signal_sentence
+from components.networks.calibrating import write_temperature
+from components.networks.honesty_records import Temperature
 from components.networks.paired import compare_backbones, paired_difference
 from components.networks.records import Configuration, EpochMetrics, SearchResult, TrialResult
 from components.networks.selection import choose
@@ -154,3 +156,21 @@ def test_the_paired_interval_is_that_of_the_bootstrap(evaluation):
     ]
     # 250 draws know a standard deviation to 4.5%.
     assert stated.std_error == pytest.approx(np.std(drawn), rel=0.2)
+
+
+def test_the_calibration_stands_in_the_row_and_the_temperature_beside_the_network(judge, tmp_path):
+    target, arms, latent, rng = draw()
+    overconfident = 1 / (1 + np.exp(-6 * (latent + rng.normal(size=target.n))))
+    row = judge(target, arms, overconfident)
+    calibration = row.calibration
+
+    assert {arm.value for arm in calibration.by_arm} == {"hepatectomy", "tace"}
+    assert calibration.pooled.slope.upper < 1
+    assert calibration.temperature.temperature > 1.5
+    assert calibration.temperature.log_loss_after < calibration.temperature.log_loss_before
+    path = write_temperature(calibration, tmp_path)
+    assert Temperature.from_json(path.read_bytes()) == calibration.temperature
+    assert "oof/tace/dl_probability/label_cal_slope_1095d" in calibration.metrics()
+
+    assert write_temperature(None, tmp_path) is None
+    assert not path.exists()

@@ -9,11 +9,15 @@ from components.networks.honesty_records import (
     BackbonePair,
     NestedNetworks,
     NetworkChecks,
+    ProbabilityCalibration,
     SeedSpread,
+    Temperature,
 )
 from components.reporting.report import render_report, write_report
 from components.reporting.summary_section import NULL_SIGNATURE, summary_section
 from components.reporting.tripod import TRIPOD_ITEMS, Answer
+from components.study.vocabulary import TreatmentArm
+from components.survival.label_calibration import LabelCalibration
 
 HOSTILE = '<script>alert("1")</script>&<img src=x onerror=alert(1)>'
 LARGEST_BYTES = 8_000_000
@@ -174,7 +178,22 @@ def arm_only_content(content):
         n_configurations=12,
     )
     pair = BackbonePair(first="resnet18", second="resnet50", difference=near, p=0.5, p_holm=1.0)
-    rows = tuple(row.model_copy(update={"signal": signal}) for row in content.choice.rows)
+    found = LabelCalibration(in_the_large=near, slope=near, bins=())
+    calibration = ProbabilityCalibration(
+        by_arm={TreatmentArm.TACE: found},
+        pooled=found,
+        temperature=Temperature(
+            temperature=2.5,
+            horizon_days=1095,
+            n_patients=200,
+            log_loss_before=0.9,
+            log_loss_after=0.6,
+        ),
+    )
+    rows = tuple(
+        row.model_copy(update={"signal": signal, "calibration": calibration})
+        for row in content.choice.rows
+    )
     choice = content.choice.model_copy(update={"rows": rows, "pairs": (pair,)})
     nested = NestedNetworks(
         estimate=near,
@@ -207,6 +226,7 @@ def test_a_network_that_knows_only_the_arm_is_named_first(arm_only_content, cont
     assert text.count(said) == 2
     assert "Backbones against each other" in text
     assert "Honest figure of the search, by 1 draw of 3 outer folds: 0.500" in text
+    assert "Temperature 2.50" in text
     assert "1 fold without a mean: training diverged" in text
     assert "under 2 seeds (the first is the search's own; SD 0.035, 0.550 to 0.600)" in text
     assert said not in Page(render_report(content)).text
