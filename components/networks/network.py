@@ -108,7 +108,22 @@ class Network(nn.Module):
         """
         logits = logits.double()
         if self.log_baseline_hazard is not None:
-            return -torch.expm1(-torch.exp(self.log_baseline_hazard + logits))
+            return _probability_of(torch.exp((self.log_baseline_hazard + logits).clamp(max=700)))
         if logits.ndim == 2:
-            return -torch.expm1(functional.logsigmoid(-logits).sum(dim=1))
+            return _probability_of(functional.softplus(logits).sum(dim=1))
         return torch.sigmoid(logits)
+
+
+_NEARLY_CERTAIN = 20.0
+"""A cumulative hazard that is survived by two of 10**9."""
+
+
+def _probability_of(hazard: Tensor) -> Tensor:
+    """1 - exp(-H), without ties among those who are all but certain to die.
+
+    Above H = 20 it grows towards 30 with the logarithm of H: what is changed of the probability is
+    less than 3e-9, and two patients of different H differ where 1 - exp(-H) would round to 1.
+    """
+    beyond = torch.log(hazard / _NEARLY_CERTAIN).clamp(min=0)
+    slowed = _NEARLY_CERTAIN + 10 * beyond / (5 + beyond)
+    return -torch.expm1(-torch.where(beyond > 0, slowed, hazard))

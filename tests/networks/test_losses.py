@@ -171,6 +171,19 @@ def test_the_probability_is_that_of_death_by_the_horizon():
     assert binary.probability(logits[0]).numpy() == pytest.approx(h[0])
 
 
+@pytest.mark.parametrize("outputs", [Outputs(n=3), Outputs(has_baseline=True)])
+def test_far_predictors_keep_their_order(outputs):
+    network = Network(torch.nn.Identity(), width=4, dropout=0, outputs=outputs)
+    predictors = torch.linspace(-30, 60, 91)
+    logits = predictors if outputs.has_baseline else predictors[:, None].expand(91, 3)
+
+    said = network.probability(logits).numpy()
+
+    assert np.all(np.diff(said) > 0)
+    assert 0 < said[0] < 1e-10
+    assert 1 - 1e-9 < said[-1] < 1
+
+
 @pytest.mark.parametrize("loss", FOLLOW_UPS)
 def test_everyone_is_learnt_from(cohort, label, loss):
     lessons = fold_lessons(
@@ -183,15 +196,10 @@ def test_everyone_is_learnt_from(cohort, label, loss):
         assert np.array_equal(part.follow_up.arm, cohort.arms[part.rows])
 
 
-@pytest.mark.parametrize(
-    ("loss", "training"),
-    [("discrete_hazard", "frozen_trunk"), ("cox", "frozen_trunk"), ("cox", "fine_tune")],
-)
-def test_a_network_of_every_loss_is_trained_paused_and_served(
-    search, backbone, label, tmp_path, loss, training
-):
+@pytest.mark.parametrize("loss", FOLLOW_UPS)
+def test_a_network_of_every_loss_goes_on_after_a_pause(search, backbone, label, tmp_path, loss):
     cohort = draw_cohort(24, n_folds=2)
-    section = backbone.model_copy(update={"loss": loss, "training": training})
+    section = backbone.model_copy(update={"loss": loss, "training": "frozen_trunk"})
     plan = plan_training(search, section, seed=3)
     configuration = draw_configurations(search, section, 3)[0]
 
@@ -215,21 +223,31 @@ def test_a_network_of_every_loss_is_trained_paused_and_served(
     assert whole.train_epoch() == resumed.train_epoch()
     assert np.array_equal(whole.scores(), resumed.scores())
 
+
+@pytest.mark.parametrize("loss", FOLLOW_UPS)
+@pytest.mark.parametrize("training", ["frozen_trunk", "fine_tune"])
+def test_a_refit_is_served_with_its_loss(search, backbone, label, tmp_path, loss, training):
+    cohort = draw_cohort(24, n_folds=2)
+    section = backbone.model_copy(update={"loss": loss, "training": training})
+    plan = plan_training(search.model_copy(update={"rungs": (1,)}), section, seed=3)
+
     card = refit(
         cohort,
-        configuration,
+        draw_configurations(search, section, 3)[0],
         label=label,
         plan=plan,
         imaging_hash="",
         channels=(),
-        folder=tmp_path / "refit",
+        folder=tmp_path,
     )
-    loaded = load_network(tmp_path / "refit", device=torch.device("cpu"))
+    loaded = load_network(tmp_path, device=torch.device("cpu"))
     said = predict(loaded.network, cohort.crops).probability
+
     assert card.loss == loaded.card.loss == loss
     assert np.all((said > 0) & (said < 1))
+    assert len(set(said)) == 24
     if loss == "cox":
-        assert float(loaded.network.log_baseline_hazard) != 0
+        assert loaded.network.log_baseline_hazard != 0
 
 
 def test_a_binary_network_holds_what_it_always_held(backbone):
