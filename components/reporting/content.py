@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from components.arms.baseline_records import Baselines
 from components.arms.optimism_records import Optimism
+from components.arms.radiomics_records import FeatureStability, RadiomicsLabel
 from components.arms.records import ArmModels
 from components.arms.subgroup_records import SubgroupReport
 from components.cohort.baseline import TableOne
@@ -43,6 +44,8 @@ class ReportContent:
         network_checks: What the search's figure is worth; None where a run has no images.
         optimism: None where the protocol asks for no resamples.
         subgroups: None where the protocol names none.
+        radiomics: Features of the ROI beside the backbones; None where none were computed.
+        radiomics_stability: None where the protocol asks for no stability.
         baselines: None where the protocol asks for none.
         evidence: None, as `decision`, where nothing was published.
         notes: What a reader must know of the tables that were read.
@@ -73,6 +76,8 @@ class ReportContent:
     network_checks: NetworkChecks | None = None
     optimism: Optimism | None = None
     subgroups: SubgroupReport | None = None
+    radiomics: RadiomicsLabel | None = None
+    radiomics_stability: FeatureStability | None = None
     baselines: Baselines | None = None
     evidence: Evidence | None = None
     decision: Decision | None = None

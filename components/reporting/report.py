@@ -13,6 +13,7 @@ from components.reporting.methods_section import methods_section
 from components.reporting.nested_section import nested_section
 from components.reporting.network_section import backbone_section
 from components.reporting.optimism_section import optimism_section
+from components.reporting.radiomics_section import radiomics_section
 from components.reporting.run_section import (
     declarations_section,
     deviations_section,
@@ -38,6 +39,9 @@ def report_sections(content: ReportContent) -> tuple[Section, ...]:
     if content.heat is not None:
         imaging = content.protocol.imaging
         found.append(heat_section(content.heat, imaging=imaging, origin=content.origin))
+    if content.radiomics is not None and content.choice is not None:
+        stability = content.radiomics_stability
+        found.append(radiomics_section(content.radiomics, content.choice, stability))
     if content.nested is not None:
         found.append(nested_section(content.nested, origin=content.origin))
     if content.signature is not None:

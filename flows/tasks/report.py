@@ -31,6 +31,7 @@ from flows.tasks.cohort import read_cohort
 from flows.tasks.nested import read_nested
 from flows.tasks.nomograms import read_nomograms
 from flows.tasks.optimism import read_optimism
+from flows.tasks.radiomics import read_radiomics, read_stability
 from flows.tasks.subgroups import read_subgroups
 from flows.terminal import current_display
 
@@ -96,6 +97,8 @@ def _where_done(results: dict[str, Result]) -> dict[str, Any]:
     found["network_checks"] = read_checks(results)
     found["optimism"], found["subgroups"] = read_optimism(results), read_subgroups(results)
     found["baselines"] = read_baselines(results)
+    found["radiomics"] = read_radiomics(results)
+    found["radiomics_stability"] = read_stability(results)
     if "publish" in results:
         found["evidence"] = Evidence.model_validate(results["publish"]["evidence"])
         found["decision"] = Decision.model_validate(results["publish"]["decision"])
