@@ -70,7 +70,8 @@ def radiomics_features(
             return {"label": None, "adaptations": _dumped(said), "notes": notes}
         features, without = _usable(features, table)
         notes += [f"Radiomics: {without}."] if without else []
-        stability = _stability(store, features, table, protocol, progress)
+        chosen = _chosen(features, table, protocol)
+        stability = _stability(store, features, chosen, protocol.study.seed, progress)
         if stability is not None:
             features = features.drop(columns=list(stability.unstable))
         batches, missing = _batches(section, dataset, table)
@@ -86,6 +87,11 @@ def radiomics_features(
         "table": ArtifactRef.of(path).model_dump(),
         "source": f"MIRP {version('mirp')}, settings {store.settings_hash()}",
         "batches": None if batches is None else batches.to_dict(),
+        "files": {name: one.model_dump() for name, one in store.files(list(table.index)).items()},
+        "perturbed_files": {
+            name: one.model_dump()
+            for name, one in store.files(chosen, section.stability, protocol.study.seed).items()
+        },
         "left_out": [one.model_dump() for one in left_out],
         "stability": None if stability is None else stability.model_dump(mode="json"),
         "label": None if label is None else label.model_dump(mode="json", by_alias=True),
@@ -144,21 +150,28 @@ def _usable(features: pd.DataFrame, table: pd.DataFrame) -> tuple[pd.DataFrame, 
     return rest.drop(columns=constant), "; ".join(said)
 
 
+def _chosen(features: pd.DataFrame, table: pd.DataFrame, protocol: Protocol) -> list[str]:
+    """The training patients whose ROI is perturbed, drawn by the study's seed."""
+    if protocol.radiomics is None or protocol.radiomics.stability is None:
+        return []
+    of_training = table.index[table["split"] == Split.TRAIN.value]
+    train = sorted(features.index[features.index.isin(of_training)])
+    rng = np.random.default_rng(step_seed(protocol.study.seed, "radiomics stability patients"))
+    drawn = rng.permutation(len(train))[: protocol.radiomics.stability.patients]
+    return [train[n] for n in np.sort(drawn)]
+
+
 def _stability(
     store: RadiomicsCache,
     features: pd.DataFrame,
-    table: pd.DataFrame,
-    protocol: Protocol,
+    chosen: Sequence[str],
+    seed: int,
     progress: StepProgress,
 ) -> FeatureStability | None:
-    """ICC of each feature over perturbed ROIs of training patients."""
+    """ICC of each feature over perturbed ROIs of the chosen training patients."""
     section = store.section.stability
     if section is None:
         return None
-    seed = protocol.study.seed
-    train = sorted(features.index[features.index.isin(table.index[table["split"] == "train"])])
-    rng = np.random.default_rng(step_seed(seed, "radiomics stability patients"))
-    chosen = [train[n] for n in np.sort(rng.permutation(len(train))[: section.patients])]
     answers = store.perturbed(
         chosen,
         section,

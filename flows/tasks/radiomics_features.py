@@ -19,7 +19,7 @@ from components.errors import PatientRejected, PlatformError
 from components.study.files import written_whole
 from components.study.protocol import RadiomicsSection, StabilitySection
 from components.study.randomness import step_seed
-from components.study.results import Quarantined
+from components.study.results import ArtifactRef, Quarantined
 from components.study.vocabulary import Phase
 from flows.keys import digest, source_hash
 
@@ -65,6 +65,13 @@ class RadiomicsCache:
     ) -> dict[str, Outcome]:
         """The features of each patient's perturbed ROIs, as the study's seed draws them."""
         return self._all([self._task(one, stability, seed) for one in patients], on_done)
+
+    def files(
+        self, patients: Sequence[str], stability: StabilitySection | None = None, seed: int = 0
+    ) -> dict[str, ArtifactRef]:
+        """The file that holds a patient's features, of those who have some."""
+        tasks = [self._task(one, stability, seed) for one in patients]
+        return {task.patient_id: ArtifactRef.of(task.path) for task in tasks if task.path.is_file()}
 
     def settings_hash(self) -> str:
         """The hash of the settings that features hang on, of the code and of MIRP's version."""
