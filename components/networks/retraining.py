@@ -79,5 +79,6 @@ def scores_of_unseen(
             run.train_epoch()
         scores = run.scores()
         run.learners = ()
-    release_memory()
+    if not is_frozen(plan.section):  # heads alone leave nothing worth a collection
+        release_memory()
     return np.asarray(scores)
