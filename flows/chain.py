@@ -56,6 +56,7 @@ def network_steps(run: StudyRun, session: Session) -> str:
         crops=crops,
         protocol=run.protocol,
         storage=run.cache("search"),
+        shared=run.settings.search_storage,
         session=session,
         runs=runs,
         on_test_reading=run.note_test_reading,

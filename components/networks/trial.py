@@ -8,6 +8,7 @@ folder, goes on from there and ends with the same numbers.
 import logging
 import math
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from components.networks.crossvalidation import CrossValidation, start_crossvali
 from components.networks.device import release_memory, training_thread
 from components.networks.labels import Lesson
 from components.networks.records import Configuration, EpochMetrics, TrialResult, TuningPlan
+from components.networks.shared_states import SharedStates
 from components.networks.training import TrainingPlan
 from components.networks.training_set import TrainingSet
 from components.networks.trunk_features import network_inputs
@@ -40,7 +42,8 @@ _SAVE_EVERY_S = 60
 class SearchTask:
     """What all trials of a search share: the patients, the plan, and where states are kept.
 
-    `trunks` are the features (n, F) of each backbone's frozen trunk, where one is asked for.
+    `trunks` are the features (n, F) of each backbone's frozen trunk, where one is asked for. States
+    are kept in `folder`; with `shared` they are brought there from wherever a trial is trained.
     """
 
     patients: TrainingSet
@@ -50,6 +53,7 @@ class SearchTask:
     rungs: tuple[int, ...]
     folder: Path
     trunks: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    shared: SharedStates | None = None
 
 
 class TrialState(Record):
@@ -101,7 +105,21 @@ def run_trial(
         IntegrityError: An ImageNet file is not what it should be.
     """
     release_memory()
-    folder = trial_folder(task.folder, configuration)
+    if task.shared is None:
+        _run_in(trial_folder(task.folder, configuration), configuration, task, report=report)
+        return
+    with tempfile.TemporaryDirectory(prefix="armwise-trial-") as folder:
+        task.shared.fetch(Path(folder), configuration.key, with_weights=True)
+        _run_in(Path(folder), configuration, task, report=report)
+
+
+def _run_in(
+    folder: Path,
+    configuration: Configuration,
+    task: SearchTask,
+    *,
+    report: Callable[[tuple[EpochMetrics, ...]], None],
+) -> None:
     state = read_state(folder)
     if state is not None:
         report(state.history)
@@ -133,6 +151,8 @@ def _train_on(
         history = (*history, _metrics(run.epochs_done, loss, scores, task, began=began))
         if run.epochs_done in task.rungs or time.monotonic() - kept_at > _SAVE_EVERY_S:
             _keep(run, folder, history, scores, to_continue=run.epochs_done < task.rungs[-1])
+            if task.shared is not None:
+                task.shared.push(folder, run.configuration.key)
             kept_at = time.monotonic()
         report(history)
 
@@ -231,13 +251,23 @@ def _drop_weights(folder: Path, *, keep: str | None) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def settle_trial(task_folder: Path, configuration: Configuration, *, last_rung: int) -> TrialResult:
+def settle_trial(
+    task_folder: Path,
+    configuration: Configuration,
+    *,
+    last_rung: int,
+    shared: SharedStates | None = None,
+) -> TrialResult:
     """The result of a trial that will not be trained further; a stopped one's weights go.
+
+    With `shared` a finished trial's networks are brought here from there.
 
     Raises:
         IntegrityError: The trial has left no state.
     """
     folder = trial_folder(task_folder, configuration)
+    if shared is not None:
+        shared.fetch(folder, configuration.key, with_weights=False)
     state = read_state(folder)
     if state is None:
         msg = f"expected the state of {configuration.key} in {folder}, found none; search again"
@@ -245,12 +275,16 @@ def settle_trial(task_folder: Path, configuration: Configuration, *, last_rung: 
     is_finished = state.epochs_done >= last_rung
     networks: tuple[ArtifactRef, ...] = ()
     if is_finished and state.weights is not None:
+        if shared is not None:
+            shared.fetch(folder, configuration.key, with_weights=True)
         files = sorted((folder / state.weights).glob("fold-*.safetensors"), key=_fold_number)
         networks = tuple(ArtifactRef.of(path) for path in files)
     else:
         # Stopped first: cut off in between, no trial goes on without its networks.
         _write_state(state.model_copy(update={"stopped": True}), folder)
         _drop_weights(folder, keep=None)
+        if shared is not None:
+            shared.push(folder, configuration.key)
     return TrialResult(
         configuration=configuration,
         status="finished" if is_finished else "stopped",

@@ -24,6 +24,7 @@ from components.networks.initialization import prepare_weights
 from components.networks.labels import fold_lessons
 from components.networks.losses import loss_adaptations
 from components.networks.records import Configuration, EpochMetrics, SearchResult, TrialResult
+from components.networks.shared_states import SharedStates
 from components.networks.training import plan_training, precision_adaptations
 from components.networks.training_set import TrainingSet
 from components.networks.trial import (
@@ -36,9 +37,11 @@ from components.networks.trial import (
 )
 from components.networks.trunk_features import all_trunk_features
 from components.networks.tuning import plan_tuning
+from components.networks.weight_files import starting_weights
 from components.platform.asha_scheduler import comparable_target
 from components.platform.faults import disk_full, is_disk_full
 from components.platform.halving_scheduler import Relay
+from components.platform.search_cluster import filesystem_for_ray, require_seen_by_all_nodes
 from components.platform.search_methods import Configurations, ladder_of, method_adaptations
 from components.study.protocol.backbone import BackboneSection
 from components.study.protocol.evaluation import EvaluationSection
@@ -73,6 +76,7 @@ def run_search(
     seed: int,
     storage: Path,
     listener: TrialListener,
+    shared: str | None = None,
 ) -> SearchResult:
     """Train the configurations of all backbones by `search.method`, in the running Ray session.
 
@@ -83,23 +87,27 @@ def run_search(
         label: Protocol section.
         evaluation: Protocol section.
         seed: The study's.
-        storage: Folder for the trials' states, seen by all nodes. The same search there is taken
-            up again; another one gets its own place.
+        storage: Folder for the trials' states. The same search there is taken up again; another
+            one gets its own place. On a cluster all nodes see it, unless there is `shared`.
         listener: Hears of epochs and ends.
+        shared: Folder or URL (fsspec's) that all nodes of a cluster see: states are kept there
+            while the search runs, brought to `storage`, and removed at its end.
 
     Raises:
         UsageError: A weights file is missing.
         IntegrityError: A weights file is not what it should be.
         FitFailed: A fold has one label only, or no arm has an estimable horizon.
-        PlatformError: Ray has not been started, or a trial failed more often than it may.
+        PlatformError: Ray has not been started, a node does not see the storage, or a trial failed
+            more often than it may.
     """
-    _require_ready(backbone)
+    _require_ready(backbone, shared or str(storage.resolve()), is_shared=shared is not None)
     configurations = Configurations(search, backbone, seed)
     plan = plan_training(search, backbone, seed=seed)
     target, arms = patients.target, patients.arms
     tuning = plan_tuning(target, arms, horizon_days=label.horizon_days, evaluation=evaluation)
     texts = [repr(plan), *configurations.identity()]
     texts += [record.model_dump_json() for record in (label, tuning)]
+    name = _fingerprint(patients, texts)
     task = SearchTask(
         patients=patients,
         lessons=fold_lessons(
@@ -108,12 +116,16 @@ def run_search(
         tuning=tuning,
         plan=plan,
         rungs=ladder_of(search),
-        folder=storage.resolve() / _fingerprint(patients, texts),
+        folder=storage.resolve() / name,
         trunks=all_trunk_features(patients.crops, plan=plan, cache=storage.resolve() / "trunks"),
+        shared=SharedStates(f"{shared.rstrip('/')}/{name}") if shared else None,
     )
+    configurations.bring(task.folder, task.shared)
     _tune(task, configurations, search=search, listener=listener)
     _require_complete(task, configurations)
     trials = tuple(_settle(task, found) for found in configurations.known(task.folder))
+    if task.shared is not None:
+        task.shared.clear()
     return SearchResult(
         method=search.method,
         trials=trials,
@@ -134,11 +146,14 @@ def run_search(
     )
 
 
-def _require_ready(backbone: BackboneSection) -> None:
+def _require_ready(backbone: BackboneSection, place: str, *, is_shared: bool) -> None:
     if not ray.is_initialized():
         msg = "expected a running Ray session; open one with `ray_session`"
         raise PlatformError(msg)
     prepare_weights(backbone, backbone.names)
+    weights = [starting_weights(backbone, name) for name in backbone.names]
+    found = [one for one in weights if one is not None]
+    require_seen_by_all_nodes(place, found, is_shared=is_shared)
 
 
 def _fingerprint(patients: TrainingSet, texts: Sequence[str]) -> str:
@@ -155,6 +170,9 @@ def _fingerprint(patients: TrainingSet, texts: Sequence[str]) -> str:
 def _kept(task: SearchTask, configurations: Configurations) -> dict[str, TrialState]:
     """What trials have reached, by key."""
     known = configurations.known(task.folder)
+    if task.shared is not None:
+        for found in known:
+            task.shared.fetch(trial_folder(task.folder, found), found.key, with_weights=False)
     states = {found.key: read_state(trial_folder(task.folder, found)) for found in known}
     return {key: state for key, state in states.items() if state is not None}
 
@@ -175,7 +193,7 @@ def _require_complete(task: SearchTask, configurations: Configurations) -> None:
 
 
 def _settle(task: SearchTask, configuration: Configuration) -> TrialResult:
-    return settle_trial(task.folder, configuration, last_rung=task.rungs[-1])
+    return settle_trial(task.folder, configuration, last_rung=task.rungs[-1], shared=task.shared)
 
 
 def _trial(config: dict[str, Any], *, task: SearchTask) -> None:
@@ -197,12 +215,15 @@ def _tune(
     listener: TrialListener,
 ) -> None:
     # What Ray writes of a search holds nothing that is needed after it.
-    record = task.folder / "ray"
+    record, filesystem = str(task.folder / "ray"), None
     shutil.rmtree(record, ignore_errors=True)
-    record.mkdir(parents=True)
+    if task.shared is not None:
+        record, filesystem = filesystem_for_ray(f"{task.shared.url}/ray")
     relay = Relay(listener.on_epoch, lambda found: listener.on_end(_settle(task, found)))
     gpus = search.gpus_per_trial if task.plan.device == "cuda" else 0.0
-    tune_config, space = configurations.for_ray(task.folder, _kept(task, configurations))
+    tune_config, space = configurations.for_ray(
+        task.folder, _kept(task, configurations), shared=task.shared
+    )
     tuner = tune.Tuner(
         tune.with_resources(
             tune.with_parameters(_trial, task=task), {"cpu": search.cpus_per_trial, "gpu": gpus}
@@ -211,14 +232,15 @@ def _tune(
         tune_config=tune_config,
         run_config=tune.RunConfig(
             name="search",
-            storage_path=str(record),
+            storage_path=record,
+            storage_filesystem=filesystem,
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=search.max_failures),
             callbacks=[relay],
         ),
     )
     errors = [result.error for result in tuner.fit() if result.error is not None]
-    shutil.rmtree(record, ignore_errors=True)
+    shutil.rmtree(task.folder / "ray", ignore_errors=True)
     if errors:
         _raise(errors[0], attempts=search.max_failures + 1, storage=task.folder)
 

@@ -10,6 +10,7 @@ from ray import tune
 from components.networks.backbones import BACKBONES
 from components.networks.configurations import draw_configurations
 from components.networks.records import Configuration
+from components.networks.shared_states import SharedStates
 from components.networks.trial import TrialState
 from components.platform.asha_scheduler import TARGET, GroupAsha, ToTheEnd, asha_milestones
 from components.platform.halving import TrialRow, epochs_of_group, standing
@@ -96,14 +97,24 @@ class Configurations:
         ]
         return tuple(drawn[key] for key in keys if key in drawn)
 
+    def bring(self, folder: Path, shared: SharedStates | None) -> None:
+        """Bring the draws on record at a cluster's shared place to `folder`."""
+        for note in shared.notes("drawn") if shared is not None else ():
+            _write(Configuration.from_json(note), folder)
+
     def for_ray(
-        self, folder: Path, kept: Mapping[str, TrialState]
+        self,
+        folder: Path,
+        kept: Mapping[str, TrialState],
+        *,
+        shared: SharedStates | None = None,
     ) -> tuple[tune.TuneConfig, dict[str, Any]]:
         """What Ray Tune is told: searcher, scheduler, and what it shall go through.
 
         Args:
             folder: The search's.
             kept: What trials have reached before, by key.
+            shared: Where draws are put on record too.
         """
         search = self.search
         # The costliest begin first, so that no long trial is left alone at the end.
@@ -117,7 +128,7 @@ class Configurations:
                 seed=self.seed,
                 drawn={found.key: found for found in self.known(folder)},
                 kept=kept,
-                on_draw=lambda found: _write(found, folder),
+                on_draw=lambda found: _write(found, folder, shared),
             )
             n = search.configurations * len(cost)
             return tune.TuneConfig(
@@ -173,6 +184,9 @@ def _read(path: Path) -> Configuration:
     return Configuration.from_json(path.read_bytes())
 
 
-def _write(configuration: Configuration, folder: Path) -> None:
-    with written_whole(folder / "drawn" / f"{configuration.key}.json") as partial:
-        partial.write_text(configuration.to_json(), encoding="utf-8")
+def _write(configuration: Configuration, folder: Path, shared: SharedStates | None = None) -> None:
+    name, text = f"drawn/{configuration.key}.json", configuration.to_json()
+    with written_whole(folder / name) as partial:
+        partial.write_text(text, encoding="utf-8")
+    if shared is not None:
+        shared.note(name, text)

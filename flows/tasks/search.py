@@ -33,6 +33,7 @@ def search_backbones(
     crops: Result,
     protocol: Protocol,
     storage: Path,
+    shared: str | None,
     session: Callable[[], AbstractContextManager[None]],
     runs: Callable[..., SearchRuns],
     on_test_reading: Callable[[str], object],
@@ -45,7 +46,8 @@ def search_backbones(
         cohort: Result of step `cohort`.
         crops: Result of step `crops`.
         protocol: The science.
-        storage: Folder of the trials' states, seen by all nodes.
+        storage: Folder of the trials' states.
+        shared: Where a cluster's nodes keep them while the search runs.
         session: Opens Ray.
         runs: Makes the listener that writes MLflow's runs and moves the bar.
         on_test_reading: Told of each reading of the test patients; sound protocols have none here.
@@ -66,6 +68,7 @@ def search_backbones(
                 evaluation=protocol.evaluation,
                 seed=protocol.study.seed,
                 storage=storage,
+                shared=shared,
                 listener=listener,
             )
         choice = choose(
