@@ -116,7 +116,8 @@ class BackboneRow(Record):
     `tuning_target` is a maximum over configurations: *selected*, not a performance.
     `arm_targets` are its parts. AUCs are at the label's horizon; `pooled_auc` is to be read only
     beside `arm_only_auc`, the AUC of knowing nothing but the arm: `signal` does so. `cutoff` is
-    Youden's. `on_test` is there only where the protocol lets the test patients choose.
+    Youden's. `roc` pools the arms, `arm_rocs` are within those whose AUC is
+    estimable. `on_test` is there only where the protocol lets the test patients choose.
     """
 
     backbone: str
@@ -135,6 +136,7 @@ class BackboneRow(Record):
     sensitivity: Estimate
     specificity: Estimate
     roc: RocCurve
+    arm_rocs: dict[TreatmentArm, RocCurve] = Field(default_factory=dict)
     on_test: OnTestPatients | None = None
     stopped_epochs: tuple[int, ...] = ()
     signal: ArmSignal | None = None

@@ -26,6 +26,7 @@ from components.study.results import Estimate
 from components.study.vocabulary import TreatmentArm
 from components.survival.comparison import compare_auc
 from components.survival.discrimination import (
+    RocCurve,
     auc_ipcw,
     classification_at,
     is_estimable,
@@ -123,6 +124,7 @@ def _row(trial: TrialResult, comparison: _Comparison) -> BackboneRow:
         comparison.result.tuning, comparison.target, comparison.arms, scores, level=level
     )
     judged, scores = comparison.judged, scores[comparison.judged.where]
+    within = _within_arm(scores, comparison)
     target, weights = judged.target, judged.weights
     curve = roc_ipcw(target, scores, horizon_days=horizon, weights=weights)
     cutoff = youden_cutoff(curve)
@@ -140,7 +142,7 @@ def _row(trial: TrialResult, comparison: _Comparison) -> BackboneRow:
         tuning_target=_selected_target(list(figures.values()), comparison.target, level=level),
         standard_error=mean_standard_error(list(figures.values())),
         arm_targets=figures,
-        within_arm_auc=_within_arm(scores, comparison),
+        within_arm_auc=within,
         pooled_auc=_pooled_auc(scores, comparison),
         arm_only_auc=_pooled_auc(_arm_only_scores(comparison), comparison),
         signal=_signal(figures, scores, comparison),
@@ -150,6 +152,7 @@ def _row(trial: TrialResult, comparison: _Comparison) -> BackboneRow:
         sensitivity=classified.sensitivity,
         specificity=classified.specificity,
         roc=curve,
+        arm_rocs=_arm_rocs(within, scores, comparison),
     )
 
 
@@ -190,6 +193,23 @@ def _within_arm(scores: FloatArray, comparison: _Comparison) -> dict[TreatmentAr
                 horizon_days=horizon,
             )
     return figures
+
+
+def _arm_rocs(
+    within: dict[TreatmentArm, Estimate], scores: FloatArray, comparison: _Comparison
+) -> dict[TreatmentArm, RocCurve]:
+    """The ROC curve within each arm that has an AUC."""
+    judged, curves = comparison.judged, {}
+    for arm, estimate in within.items():
+        if estimate.value is not None:
+            members = judged.arms == arm.value
+            curves[arm] = roc_ipcw(
+                judged.target.subset(members),
+                scores[members],
+                horizon_days=comparison.label.horizon_days,
+                weights=judged.weights[members],
+            )
+    return curves
 
 
 def _pooled_auc(scores: FloatArray, comparison: _Comparison) -> Estimate:

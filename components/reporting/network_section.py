@@ -18,6 +18,7 @@ from components.reporting.probability_blocks import probability_blocks
 from components.reporting.roc_figures import draw_backbone_roc
 from components.reporting.search_figures import draw_learning_curves
 from components.reporting.tables import ledger_table
+from components.reporting.wording import count_text
 from components.study.vocabulary import Split
 
 
@@ -33,6 +34,7 @@ def backbone_section(
         *_pair_blocks(choice),
         Rows(classification_table(choice)),
         *_test_blocks(choice),
+        _readings(content),
         *probability_blocks(choice, origin=content.origin),
         *notes_beside(content, "backbones"),
         picture(
@@ -71,6 +73,22 @@ def _training_labels(content: ReportContent) -> Table:
         content.ledger.model_copy(update={"rows": rows}),
         unknown=content.protocol.label.unknown,
         title="What the networks learn from: training patients by risk label",
+    )
+
+
+def _readings(content: ReportContent) -> Prose:
+    """When and how often the test patients were read, this section's figures being without them."""
+    readings = content.readings
+    if not readings:
+        return Prose("The test patients have not been read: no figure of this section is of them.")
+    last = readings[-1]
+    own = [one for one in readings if one.run_id == content.provenance.mlflow_run_id]
+    listed = "; ".join(f"{one.when}: {one.purpose}" for one in own)
+    return Prose(
+        f"The test patients of this data version were read {count_text(len(readings), 'time')} in "
+        f"all, the last time {last.when}"
+        + (f"; in this run: {listed}." if own else "; not in this run.")
+        + " Every reading stands under Provenance."
     )
 
 

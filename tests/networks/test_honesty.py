@@ -174,3 +174,13 @@ def test_the_calibration_stands_in_the_row_and_the_temperature_beside_the_networ
 
     assert write_temperature(None, tmp_path) is None
     assert not path.exists()
+
+
+def test_the_curves_within_arms_enclose_the_areas_that_are_printed(judge):
+    target, arms, latent, rng = draw()
+    row = judge(target, arms, latent + rng.normal(size=target.n))
+
+    assert set(row.arm_rocs) == set(row.within_arm_auc)
+    for arm, curve in row.arm_rocs.items():
+        area = np.trapezoid(curve.true_positive_rate, curve.false_positive_rate)
+        assert area == pytest.approx(row.within_arm_auc[arm].value, abs=0.01)
