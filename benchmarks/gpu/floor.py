@@ -108,7 +108,8 @@ def armwise_epoch(task: Task) -> Callable[[], None]:
     weights = rng.uniform(0.5, 1.5, task.n)
 
     def loss(logits: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
-        truth, weight = (torch.from_numpy(v[rows]).to(logits) for v in (labels, weights))
+        both = (torch.from_numpy(values[rows]) for values in (labels, weights))
+        truth, weight = (one.to(logits, non_blocking=True) for one in both)
         each = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
         return (weight * each).mean()
 

@@ -33,9 +33,9 @@ class Crops:
         """
         numbers = np.zeros_like(rows) if slices is None else slices
         if self._on_gpu is not None:
-            images = self._on_gpu[
-                torch.from_numpy(rows).to(self._device), torch.from_numpy(numbers).to(self._device)
-            ]
+            # A copy that blocks waits until the GPU has done all that it was given before.
+            places = (torch.from_numpy(one) for one in (rows, numbers))
+            images = self._on_gpu[tuple(one.to(self._device, non_blocking=True) for one in places)]
         else:
             images = torch.from_numpy(self._slices[rows, numbers])
         return images.contiguous(memory_format=torch.channels_last)

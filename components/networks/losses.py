@@ -30,8 +30,8 @@ def batch_loss(logits: Tensor, lesson: Lesson, batch: IntArray, *, smoothing: fl
     """
     follow_up = lesson.follow_up
     if follow_up is None:
-        labels = torch.from_numpy(lesson.labels[batch]).to(logits)
-        weights = torch.from_numpy(lesson.weights[batch]).to(logits)
+        labels = torch.from_numpy(lesson.labels[batch]).to(logits, non_blocking=True)
+        weights = torch.from_numpy(lesson.weights[batch]).to(logits, non_blocking=True)
         return weighted_loss(logits, labels, weights, smoothing=smoothing)
     part = follow_up.of(batch)
     if logits.ndim == 2:
