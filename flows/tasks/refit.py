@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
+from components.networks.backbones import feature_layer
 from components.networks.bundle import CARD_FILE, WEIGHTS_FILE, load_network
 from components.networks.calibrating import write_temperature
 from components.networks.device import pick_device
@@ -13,6 +12,7 @@ from components.networks.features import Predictions, predict
 from components.networks.records import NetworkCard
 from components.networks.refit import fold_predictions, refit
 from components.networks.training import plan_training
+from components.networks.training_set import TrainingSet
 from components.study.protocol import Protocol
 from components.study.results import ArtifactRef
 from components.study.vocabulary import Split
@@ -61,7 +61,15 @@ def refit_network(
         folder.mkdir(parents=True, exist_ok=True)
         device = pick_device()
         folds = [
-            _write_fold(folder, fold, name, said, patients.patient_ids, patients.fold_of)
+            _write_fold(
+                folder,
+                fold,
+                name,
+                said,
+                patients,
+                weights=trial.fold_networks[fold],
+                layer=feature_layer(protocol.backbone, choice.configuration.backbone).layer,
+            )
             for fold, (name, said) in enumerate(
                 fold_predictions(trial, patients.crops, device=device).items()
             )
@@ -110,20 +118,22 @@ def _write_fold(
     fold: int,
     name: str,
     said: Predictions,
-    patient_ids: tuple[str, ...],
-    fold_of: np.ndarray,
+    patients: TrainingSet,
+    *,
+    weights: ArtifactRef,
+    layer: str,
 ) -> Result:
     held_out: Role = "held_out"
     fit: Role = "fit"
-    parts = [held_out if number == fold else fit for number in fold_of]
+    parts = [held_out if number == fold else fit for number in patients.fold_of]
     reference = write_features(
         folder / f"features-fold-{fold}.parquet",
         said.features,
-        patient_ids=patient_ids,
+        patient_ids=patients.patient_ids,
         roles=parts,
         network_id=name,
-        weights_sha256=name.rsplit("/", 1)[-1],
-        layer="globally pooled last convolution",
+        weights_sha256=weights.sha256,
+        layer=layer,
     )
     return {"network_id": name, "table": reference.model_dump()}
 
