@@ -59,8 +59,10 @@ def draw_heat_examples(
 def _draw_slice(axes: Axes, picture: HeatPicture, imaging: ImagingSection) -> None:
     low = imaging.window_center_hu - imaging.window_width_hu / 2
     high = imaging.window_center_hu + imaging.window_width_hu / 2
-    axes.imshow(np.nan_to_num(picture.hu, nan=low), cmap="gray", vmin=low, vmax=high)
-    axes.imshow(picture.heat, cmap=_HEAT, vmin=0, vmax=1, interpolation="nearest")
+    hu = np.nan_to_num(picture.hu, nan=low)
+    # Pixels as they are: resampled to a printer's, the pictures would outweigh the report.
+    axes.imshow(hu, cmap="gray", vmin=low, vmax=high, interpolation="none")
+    axes.imshow(picture.heat, cmap=_HEAT, vmin=0, vmax=1, interpolation="none")
     axes.contour(picture.roi, levels=[0.5], colors=[_ROI_COLOR], linewidths=1.1)
     axes.set_xticks([])
     axes.set_yticks([])

@@ -42,7 +42,7 @@ from flows.tasks.cohort import read_cohort
 from flows.tasks.crops import load_crops
 from flows.terminal import current_display
 
-VIEW_PX = 256
+VIEW_PX = 192
 """Edge of an example's picture: finer than the crop, whose pixels a reader would see."""
 
 READING = "heat maps of the refit network: images alone, no outcome"

@@ -182,9 +182,9 @@ def test_no_heat_has_no_ratio_and_an_empty_roi_is_refused():
         heat_shares(np.ones((2, 4, 4), np.float32), np.zeros((2, 32, 32), np.float32))
 
 
-def test_shuffling_keeps_every_tensor_s_numbers_and_draws_by_the_seed(backbone):
+def test_shuffling_keeps_every_tensor_s_numbers_and_draws_by_the_seed():
     def numbers(seed, draw):
-        made, _ = build_network("resnet18", dropout=0.0, section=backbone, seed=1)
+        made = network(nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8)))
         before = {key: value.clone() for key, value in made.state_dict().items()}
         shuffle_weights(made, seed=seed, draw=draw)
         return before, made.state_dict()
@@ -192,7 +192,7 @@ def test_shuffling_keeps_every_tensor_s_numbers_and_draws_by_the_seed(backbone):
     before, after = numbers(4, 0)
     _, again = numbers(4, 0)
     _, other = numbers(4, 1)
-    kernel = "trunk.layer1.0.conv1.weight"
+    kernel = "trunk.0.weight"
     assert torch.equal(before[kernel].flatten().sort()[0], after[kernel].flatten().sort()[0])
     assert torch.equal(after[kernel], again[kernel])
     assert not torch.equal(after[kernel], before[kernel])
@@ -224,7 +224,7 @@ def trained_toy():
     crops, labels = bright_spots()
     images, wanted = torch.from_numpy(crops), torch.from_numpy(labels)
     optimizer = torch.optim.Adam(made.parameters(), lr=0.01)
-    for _ in range(60):
+    for _ in range(40):
         optimizer.zero_grad()
         loss = nn.functional.binary_cross_entropy_with_logits(made(images)[0], wanted)
         loss.backward()
