@@ -182,6 +182,7 @@ def test_the_recommender_reads_the_images_in_place_of_the_signature(
     [
         ({"roi": None}, "column 'roi' is missing"),
         ({"arterial": b"no image"}, "arterial"),
+        ({"portal_venous": b"\x1f\x8b\x08half"}, "portal_venous.nii.gz is cut off or damaged"),
         ({"dl_signature": 0.5}, "expected either images or 'dl_signature', came both"),
     ],
 )
