@@ -4,6 +4,7 @@ from components.reporting.blocks import Bullets, Heading, Prose, Section
 from components.reporting.content import ReportContent
 from components.reporting.wording import MODEL_PHRASES, days_text, number
 from components.study.protocol import (
+    BackboneSection,
     ClinicalSection,
     EvaluationSection,
     ImagingSection,
@@ -121,7 +122,35 @@ def _networks(content: ReportContent) -> tuple[str, ...]:
         "cosine decay of the learning rate.",
         "Tuning target: the mean over arms of the out-of-fold figure within the arm. Chosen: "
         f"{_RULES[backbone.selection]}.",
-        "A fold's patients never stop the training of the network that scores them.",
+        *_training(backbone),
+    )
+
+
+def _training(section: BackboneSection) -> tuple[str, ...]:
+    """What the networks learnt, how much of them, and for how long."""
+    share = f"{section.inner_share:.0%}"
+    of_intervals = f"{section.hazard_intervals} equal intervals up to the label's horizon"
+    learnt = {
+        "binary": "the risk label, by weighted binary cross-entropy",
+        "discrete_hazard": f"the hazard in {of_intervals}, from the follow-up of all training "
+        "patients; the probability of high risk is 1 - S(horizon)",
+        "cox": "a linear predictor, by the partial likelihood within arm and batch, from the "
+        "follow-up of all training patients; the probability of high risk is 1 - S(horizon) with a "
+        "baseline of the patients learnt from, and is not calibrated",
+    }
+    trained = {
+        "fine_tune": "",
+        "frozen_trunk": " Only their heads were trained, on features of the trunks as they came.",
+    }
+    stopped = {
+        "fixed_epochs": "",
+        "inner_split": f" The weights that count are those of the epoch that suited {share} of its "
+        "own training part best, who were held back; the refit is as long as the folds' median.",
+    }
+    return (
+        f"The networks learnt {learnt[section.loss]}.{trained[section.training]}",
+        "A fold's patients never stop the training of the network that scores them."
+        f"{stopped[section.stopping]}",
     )
 
 

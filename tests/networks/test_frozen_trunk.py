@@ -162,7 +162,7 @@ def test_a_refit_is_a_network_like_any_other(cohort, configuration, label, plan,
 
 
 def test_the_head_of_a_frozen_trunk_learns(cohort, configuration, label, plan):
-    longer = replace(plan, total_epochs=30)
+    longer = replace(plan, total_epochs=10)
     run = start_crossvalidation(
         configuration.model_copy(update={"learning_rate": 0.03}),
         crops=network_inputs("resnet18", cohort.crops, plan=longer),
@@ -171,7 +171,7 @@ def test_the_head_of_a_frozen_trunk_learns(cohort, configuration, label, plan):
         plan=longer,
     )
 
-    losses = [run.train_epoch() for _ in range(30)]
+    losses = [run.train_epoch() for _ in range(10)]
 
     assert losses[-1] < 0.8 * losses[0]
 
