@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import ray
 
 from components.errors import DataError, PatientRejected, PlatformError, UsageError
 from components.networks.selection import choose
@@ -261,6 +262,35 @@ def test_another_method_gives_each_backbone_its_budget_and_says_what_it_cannot_p
     again = search_with(Heard(), tmp_path, method=method, configurations=3)
 
     assert numbers(again) == numbers(result)
+
+
+def test_a_worker_reads_the_crops_in_place(session):
+    """They lie once in the object store, not once more in every worker."""
+
+    def is_a_copy(patients):
+        return patients.crops.flags["OWNDATA"] or patients.crops.flags["WRITEABLE"]
+
+    patients, _ = cohort_and_sections()
+
+    assert not ray.get(ray.remote(is_a_copy).remote(ray.put(patients)))
+
+
+def test_a_place_that_another_process_does_not_see_is_refused_before_anything_is_trained(
+    session, tmp_path
+):
+    """Memory of the driver's own stands for a folder that lies on its machine alone."""
+    patients, sections = cohort_and_sections()
+
+    with pytest.raises(PlatformError, match=r"does not see.*ARMWISE_SEARCH_STORAGE"):
+        run_search(
+            patients,
+            **sections,
+            seed=SEED,
+            storage=tmp_path / "s",
+            listener=Heard(),
+            shared="memory://search",
+        )
+    assert not (tmp_path / "s").exists()
 
 
 def refuse(number):
