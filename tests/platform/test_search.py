@@ -15,6 +15,7 @@ import ray
 
 from components.errors import DataError, PatientRejected, PlatformError, UsageError
 from components.networks.selection import choose
+from components.networks.trial import read_state
 from components.platform.compute import ray_map, ray_session
 from components.platform.search import _fingerprint, run_search
 from components.study.protocol import (
@@ -123,10 +124,12 @@ def session(temp_dir):
         yield
 
 
-def search_with(listener, storage, **changes):
+def search_with(listener, storage, *, shared=None, **changes):
     patients, sections = cohort_and_sections()
     sections["search"] = sections["search"].model_copy(update=changes)
-    return run_search(patients, **sections, seed=SEED, storage=storage, listener=listener)
+    return run_search(
+        patients, **sections, seed=SEED, storage=storage, listener=listener, shared=shared
+    )
 
 
 def numbers(result):
@@ -171,15 +174,18 @@ def test_one_configuration_of_each_backbone_is_trained_to_the_end(undisturbed):
 
 
 def test_a_killed_trial_comes_back_and_nothing_changes(undisturbed, tmp_path):
+    """With states at a shared place, which is cleared at the end."""
     expected, _ = undisturbed
     killer = Killer()
 
-    result = search_with(killer, tmp_path)
+    result = search_with(killer, tmp_path / "own", shared=f"file://{tmp_path}/shared")
 
     assert killer.killed is not None
     assert numbers(result) == numbers(expected)
     assert len(killer.epochs) == len(set(killer.epochs))
     assert len(killer.ends) == 4
+    assert all(n.exists() for trial in result.trials for n in trial.fold_networks)
+    assert [path for path in (tmp_path / "shared").rglob("*") if path.is_file()] == []
     patients, sections = cohort_and_sections()
     choices = [
         choose(
@@ -195,10 +201,19 @@ def test_a_killed_trial_comes_back_and_nothing_changes(undisturbed, tmp_path):
     assert choices[0] == choices[1]
 
 
-def test_a_search_whose_driver_was_killed_is_taken_up_again(undisturbed, tmp_path, temp_dir):
+TIMED = [pytest.param(method, marks=pytest.mark.campaign) for method in ("asha", "optuna")]
+
+
+@pytest.mark.parametrize("method", ["synchronous_halving", *TIMED])
+def test_a_search_whose_driver_was_killed_is_taken_up_again(
+    undisturbed, tmp_path, temp_dir, method
+):
     expected, _ = undisturbed
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.platform.search_process", str(tmp_path), f"{temp_dir}/k"],
+        [
+            *(sys.executable, "-m", "tests.platform.search_process"),
+            *(str(tmp_path), f"{temp_dir}/k", method),
+        ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -214,11 +229,17 @@ def test_a_search_whose_driver_was_killed_is_taken_up_again(undisturbed, tmp_pat
     kept = list(tmp_path.rglob("state.json"))
     assert kept
 
-    heard = Heard()
-    result = search_with(heard, tmp_path)
+    before = {path.parent.name: read_state(path.parent).history for path in kept}
 
-    assert numbers(result) == numbers(expected)
+    heard = Heard()
+    result = search_with(heard, tmp_path, method=method)
+
+    assert sorted(heard.ends) == sorted((t.configuration.key, t.status) for t in result.trials)
     assert len(heard.ends) == 4
+    after = {trial.configuration.key: trial.history for trial in result.trials}
+    assert all(after[key][: len(history)] == history for key, history in before.items())
+    if method == "synchronous_halving":
+        assert numbers(result) == numbers(expected)
 
 
 def test_a_search_of_other_data_or_sections_has_a_place_of_its_own():
@@ -239,7 +260,9 @@ def test_a_search_of_other_data_or_sections_has_a_place_of_its_own():
     assert _fingerprint(patients, ["plan"]) == names[0]
 
 
-@pytest.mark.parametrize("method", ["asha", "optuna", "random"])
+@pytest.mark.parametrize(
+    "method", ["asha", "optuna", pytest.param("random", marks=pytest.mark.campaign)]
+)
 def test_another_method_gives_each_backbone_its_budget_and_says_what_it_cannot_promise(
     session, tmp_path, method
 ):
