@@ -14,7 +14,7 @@ Run `python -m benchmarks arm_trap`. The exit status is 1 where an expectation d
 import argparse
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -125,8 +125,9 @@ def main() -> int:
     size = Size(
         n_train=arguments.patients,
         n_test=arguments.patients // 4,
-        training="fine_tune" if arguments.fine_tune else "frozen_trunk",
     )
+    if arguments.fine_tune:
+        size = replace(size, training="fine_tune", learning_rates=(1e-3, 3e-3))
     found = verdicts(spring(size, seed=arguments.seed))
     show(found, Console(width=110))
     return 0 if all(holds for _, holds in found.values()) else 1

@@ -37,6 +37,7 @@ class Size:
     configurations: int = 2
     epochs: int = 4
     training: Literal["fine_tune", "frozen_trunk"] = "frozen_trunk"
+    learning_rates: tuple[float, float] = (3e-3, 1e-2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +87,11 @@ def _ring(px: int) -> NDArray[np.float32]:
 def trap_protocol(size: Size, *, seed: int) -> Protocol:
     """The sound protocol with one small backbone, a short search, and predictors of no meaning."""
     protocol = simulated_protocol()
-    rates = (3e-3, 1e-2) if size.training == "frozen_trunk" else (1e-3, 3e-3)
     search = protocol.search.model_copy(
         update={
-            "space": protocol.search.space.model_copy(update={"learning_rate": rates}),
+            "space": protocol.search.space.model_copy(
+                update={"learning_rate": size.learning_rates}
+            ),
             "folds": 3,
             "configurations": size.configurations,
             "rungs": (size.epochs,),
