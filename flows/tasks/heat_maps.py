@@ -22,9 +22,10 @@ from components.networks.heat_files import (
     write_heat,
     write_pictures,
 )
-from components.networks.heat_records import HeatExample, HeatMaps, parts_of
+from components.networks.heat_records import HeatExample, HeatMaps, RandomisationCheck, parts_of
 from components.networks.heat_share import heat_shares, randomisation_check
 from components.networks.network import Network
+from components.networks.records import NetworkCard
 from components.reporting.heat_content import HeatContent
 from components.reporting.heat_figures import (
     draw_heat_check,
@@ -117,22 +118,7 @@ def map_heat(
             ratio=rows.ratio[: len(train)],
             protocol=protocol,
         )
-        maps = HeatMaps(
-            network_id=loaded.card.network_id,
-            layer=loaded.card.feature_layer,
-            cells=(heat.shape[1], heat.shape[2]),
-            crop_px=images.shape[-1],
-            parts=parts_of(
-                np.array(rows.arms),
-                np.array(rows.splits),
-                rows.ratio,
-                rows.roi_share,
-                (rows.lowest, rows.highest),
-                level=level,
-            ),
-            check=check,
-            examples=shown,
-        )
+        maps = _reported(loaded.card, heat, rows, level=level, check=check, examples=shown)
         written = _write(folder, maps, rows, pictures, protocol, dataset)
         progress.note = f"{len(everyone)} patients, {maps.cells[0]} x {maps.cells[1]} cells"
     return {
@@ -140,6 +126,33 @@ def map_heat(
         **{name: reference.model_dump() for name, reference in written.items()},
         "roi_masks": masks,
     }
+
+
+def _reported(
+    card: NetworkCard,
+    heat: NDArray[np.float32],
+    rows: HeatTable,
+    *,
+    level: float,
+    check: RandomisationCheck,
+    examples: tuple[HeatExample, ...],
+) -> HeatMaps:
+    return HeatMaps(
+        network_id=card.network_id,
+        layer=card.feature_layer,
+        cells=(heat.shape[1], heat.shape[2]),
+        crop_px=card.crop_px,
+        parts=parts_of(
+            np.array(rows.arms),
+            np.array(rows.splits),
+            rows.ratio,
+            rows.roi_share,
+            (rows.lowest, rows.highest),
+            level=level,
+        ),
+        check=check,
+        examples=examples,
+    )
 
 
 def roi_masks(
