@@ -120,24 +120,28 @@ def _use_smaller_parts(stepper: Stepper, size: int) -> None:
 
 def _attempt(stepper: Stepper, batch: Rows) -> Tensor:
     """One step; gradients of parts add up to that of the batch's mean loss."""
-    stepper.optimizer.zero_grad(set_to_none=True)
-    losses = [_backward(stepper, part, len(batch)) for part in _parts(batch, stepper.part_size)]
+    losses: list[Tensor] = []
+    for part in _parts(batch, stepper.part_size):
+        loss = _loss(stepper, part)
+        if len(part) < len(batch):
+            loss = loss * (len(part) / len(batch))
+        if not losses:
+            # No earlier: what the old gradients leave is at once taken by the new ones.
+            stepper.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        losses.append(loss.detach())
     stepper.optimizer.step()
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
 
-def _backward(stepper: Stepper, part: Rows, n: int) -> Tensor:
+def _loss(stepper: Stepper, part: Rows) -> Tensor:
     images = stepper.draw(part)
     if stepper.changes is not None:
         images = augment(images, stepper.changes).contiguous(memory_format=torch.channels_last)
     _count_pass(stepper)
     with torch.autocast(stepper.device, torch.bfloat16, enabled=stepper.mixed_precision):
         logits, _ = stepper.network(images)
-    loss = stepper.loss(logits, part)
-    if len(part) < n:
-        loss = loss * (len(part) / n)
-    loss.backward()
-    return loss.detach()
+    return stepper.loss(logits, part)
 
 
 def _parts(batch: Rows, size: int | None) -> list[Rows]:
