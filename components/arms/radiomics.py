@@ -12,7 +12,7 @@ import pandas as pd
 
 from components.arms.baseline_records import RadiomicsSignature
 from components.arms.baselines import RADIOMICS_SCORE
-from components.arms.radiomics_harmonise import Harmoniser, merged
+from components.arms.radiomics_harmonise import Harmoniser
 from components.cohort.endpoint import survival_target
 from components.signature.cross_fit import cross_fit, decide_null, in_sample
 from components.signature.signature import fit_signature
@@ -106,5 +106,5 @@ def radiomics_scores(
             is_null=decide_null(deployed, crossed),
             is_in_sample=crossed.is_in_sample,
         ),
-        adaptations=merged([*at_once.adaptations, *by_fold.adaptations]),
+        adaptations=(*at_once.adaptations, *by_fold.adaptations),
     )

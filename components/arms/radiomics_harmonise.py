@@ -1,6 +1,5 @@
 """Hand-crafted features without what their scanner or center adds, learnt in a training part."""
 
-from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -16,8 +15,6 @@ from components.survival.target import BoolArray, FloatArray
 class Harmoniser:
     """ComBat by batch with the arm's effect kept, or nothing where there are no batches.
 
-    `adaptations` grows by what could not be done.
-
     Args:
         batches: (n,) scanner or center of each patient; None leaves all features as they are.
         arms: (n,) arm of each patient.
@@ -30,7 +27,7 @@ class Harmoniser:
         self._batches, self._by = batches, by
         names = np.unique(arms)[1:]
         self._covariates = (arms[:, None] == names).astype(np.float64)
-        self.adaptations: list[Adaptation] = []
+        self._said: dict[tuple[str, str], list[str]] = {}
 
     @classmethod
     def of(cls, table: pd.DataFrame, batches: pd.Series | None, *, by: str | None) -> Self:
@@ -63,11 +60,18 @@ class Harmoniser:
             )
         return learnt.apply(values, self._batches, self._covariates)
 
+    @property
+    def adaptations(self) -> tuple[Adaptation, ...]:
+        """What could not be done, each once, with the parts in which that was so."""
+        return tuple(
+            Adaptation(
+                step="radiomics",
+                asked=f"ComBat by {self._by}, {', '.join(parts)}",
+                done=done,
+                why=why,
+            )
+            for (done, why), parts in self._said.items()
+        )
+
     def _say(self, part: str, done: str, why: str) -> None:
-        asked = f"ComBat by {self._by}, {part}"
-        self.adaptations.append(Adaptation(step="radiomics", asked=asked, done=done, why=why))
-
-
-def merged(adaptations: Sequence[Adaptation]) -> tuple[Adaptation, ...]:
-    """The adaptations, each once."""
-    return tuple(dict.fromkeys(adaptations))
+        self._said.setdefault((done, why), []).append(part)

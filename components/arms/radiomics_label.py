@@ -15,7 +15,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from components.arms.radiomics_figures import judged_figures
-from components.arms.radiomics_harmonise import Harmoniser, merged
+from components.arms.radiomics_harmonise import Harmoniser
 from components.arms.radiomics_records import RadiomicsLabel
 from components.cohort.endpoint import survival_target
 from components.networks.labels import Lesson, lesson
@@ -82,7 +82,7 @@ def radiomics_label(
         evaluation=evaluation,
         n_features=values.shape[1],
         penalties=tuple(penalties),
-        adaptations=merged(harmonise.adaptations),
+        adaptations=harmonise.adaptations,
     )
 
 

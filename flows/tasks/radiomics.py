@@ -65,8 +65,9 @@ def radiomics_features(
         features, left_out = _drawn(store, list(table.index), progress)
         said = [_left_out(left_out)] if left_out else []
         notes: list[str] = []
-        if features.empty:
-            notes.append("Radiomics: no patient's features could be computed.")
+        of_training = table.index[table["split"] == Split.TRAIN.value]
+        if not features.index.isin(of_training).any():
+            notes.append("Radiomics: no training patient's features could be computed.")
             return {"label": None, "adaptations": _dumped(said), "notes": notes}
         features, without = _usable(features, table)
         notes += [f"Radiomics: {without}."] if without else []
@@ -74,6 +75,9 @@ def radiomics_features(
         stability = _stability(store, features, chosen, protocol.study.seed, progress)
         if stability is not None:
             features = features.drop(columns=list(stability.unstable))
+        if features.shape[1] == 0:
+            notes.append("Radiomics: no feature is stable, defined and varies: no baseline.")
+            return {"label": None, "adaptations": _dumped(said), "notes": notes}
         batches, missing = _batches(section, dataset, table)
         said += [missing] if missing else []
         label, why_not = _label(features, table, batches, search, protocol, by=section.harmonise_by)
@@ -234,8 +238,6 @@ def _label(
     by: str | None,
 ) -> tuple[RadiomicsLabel | None, str | None]:
     """The regression of the label beside the backbones, or why there is none."""
-    if features.shape[1] == 0:
-        return None, "no feature is left"
     found, choice = read_search(search)
     networks = {
         trial.configuration.backbone: pd.Series(

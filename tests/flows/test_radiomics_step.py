@@ -1,6 +1,7 @@
 """Step `radiomics`, asked directly: the table, the cache, who is left out, what is unstable."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,11 @@ from components.cohort.dataset import Dataset
 from components.cohort.schema import PREDICTORS
 from components.networks.records import ArmTarget, Configuration, SearchResult, TuningPlan
 from components.networks.records import TrialResult as Trial
+from components.platform.tracking import Tracking
 from components.study.protocol import RadiomicsSection, StabilitySection, read_protocol
 from components.study.results import ArtifactRef
 from components.study.vocabulary import Phase, TreatmentArm
+from flows import radiomics_chain
 from flows.settings import PROTOCOLS
 from flows.tasks import radiomics as step
 from flows.tasks.baselines import fit_baselines, read_baselines
@@ -266,3 +269,46 @@ def test_no_center_in_the_data_is_an_adaptation(ask, protocol):
     found = ask(protocol.model_copy(update={"radiomics": asked}))
     assert "the data have no column center" in {one["why"] for one in found["adaptations"]}
     assert found["batches"] is None
+
+
+def test_radiomics_are_a_finished_run_on_the_backbones_level(result, tmp_path, monkeypatch):
+    tracking = Tracking(
+        f"sqlite:///{tmp_path / 'mlflow.db'}", "hcc-demo", artifact_root=tmp_path / "artifacts"
+    )
+    study = tracking.study_run("k", name="study", tags={"armwise.level": "study"})
+    results = {"cohort": {}, "search": {}}
+
+    def known(name, task, **inputs):
+        results[name] = result
+        return result
+
+    run = SimpleNamespace(
+        results=results,
+        run=known,
+        run_id=study,
+        tracking=tracking,
+        plan=SimpleNamespace(keys={"radiomics": "abc"}),
+        protocol=None,
+        dataset=None,
+        settings=SimpleNamespace(study_path=tmp_path),
+        cache=lambda name: tmp_path / name,
+        folder=lambda name: tmp_path / name,
+    )
+    monkeypatch.setattr(radiomics_chain, "file_md5s", lambda path: {})
+    (one,) = radiomics_chain.radiomics_step(run)
+    assert radiomics_chain.radiomics_step(run) == [one]
+    found = tracking.client.get_run(one)
+    label = read_radiomics(results)
+    assert found.info.status == "FINISHED"
+    assert found.data.tags["mlflow.parentRunId"] == study
+    assert found.data.tags["armwise.level"] == "backbone"
+    assert found.data.params["n_patients"] == str(label.n)
+    assert found.data.metrics == pytest.approx(label.metrics())
+
+
+def test_no_stable_feature_is_no_baseline(ask, protocol):
+    strict = protocol.radiomics.stability.model_copy(update={"minimum_icc": 0.9999})
+    asked = protocol.radiomics.model_copy(update={"stability": strict})
+    found = ask(protocol.model_copy(update={"radiomics": asked}))
+    assert found["notes"] == ["Radiomics: no feature is stable, defined and varies: no baseline."]
+    assert computed_radiomics({"radiomics": found}) is None
