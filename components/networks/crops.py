@@ -9,8 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from components.survival.target import IntArray
-
 
 class Crops:
     """Crops (n, C, H, W), or (n, S, C, H, W) of S slices each, on a GPU or gathered by the batch.
@@ -26,7 +24,7 @@ class Crops:
         self._slices = slices
         self._distinct, self._n_distinct = _distinct_slices(slices)
 
-    def take(self, rows: NDArray[np.int64], slices: IntArray | None = None) -> Tensor:
+    def take(self, rows: NDArray[np.int64], slices: NDArray[np.int64] | None = None) -> Tensor:
         """The images (B, C, H, W) of these rows, laid out for fast convolutions.
 
         `slices` (B,) numbers each row's slice; without it, it is the ROI's largest.
@@ -52,14 +50,14 @@ class Crops:
         drawn = (torch.rand(len(rows), dtype=torch.float64).numpy() * found).astype(np.int64)
         return self.take(rows, self._distinct[rows, np.minimum(drawn, found - 1)])
 
-    def distinct(self, rows: NDArray[np.int64]) -> tuple[IntArray, IntArray]:
+    def distinct(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Every slice of these rows once: places in `rows` (m,), ascending, and slices (m,)."""
         found = self._n_distinct[rows]
         places, orders = np.nonzero(np.arange(self._slices.shape[1]) < found[:, None])
         return places, self._distinct[rows[places], orders]
 
 
-def _distinct_slices(slices: NDArray[np.float32]) -> tuple[IntArray, IntArray]:
+def _distinct_slices(slices: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Of each patient the numbers (n, S) of the slices that differ, first, and their count (n,)."""
     n, n_slices = slices.shape[:2]
     is_new = np.ones((n, n_slices), dtype=np.bool_)

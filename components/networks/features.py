@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from components.networks.crops import Crops
 from components.networks.network import Network
-from components.survival.target import IntArray
 
 _BATCH = 128
 
@@ -63,7 +62,7 @@ def predict_rows(
     )
 
 
-def _patients_means(values: NDArray[Any], places: IntArray) -> NDArray[Any]:
+def _patients_means(values: NDArray[Any], places: NDArray[np.int64]) -> NDArray[Any]:
     """The means (n, ...) of the slices' values (m, ...), whose patients are given in order (m,)."""
     _, starts, counts = np.unique(places, return_index=True, return_counts=True)
     sums = np.add.reduceat(values.astype(np.float64), starts, axis=0)

@@ -7,7 +7,11 @@ import torch
 from components.errors import DataError
 from components.networks.backbones import build_network
 from components.networks.crops import Crops
+from components.networks.device import training_thread
 from components.networks.features import predict, predict_rows
+from components.networks.labels import Lesson
+from components.networks.records import Configuration
+from components.networks.training import plan_training, start_learner, train_epoch
 from components.networks.training_set import TrainingSet
 from tests.networks.conftest import draw_cohort
 
@@ -118,3 +122,27 @@ def test_a_slice_that_is_not_finite_names_its_patient_and_itself():
 def test_crops_of_another_shape_are_refused(shape):
     with pytest.raises(DataError, match=r"expected crops of 3 channels.*came 6 x"):
         with_crops(np.zeros(shape, dtype=np.float32))
+
+
+def test_training_draws_slices_by_the_seed(search, backbone, slices):
+    plan = plan_training(search, backbone, seed=11)
+    configuration = Configuration(
+        backbone="resnet18",
+        number=0,
+        learning_rate=2e-3,
+        weight_decay=1e-3,
+        dropout=0.2,
+        label_smoothing=0.05,
+    )
+    lesson = Lesson(np.arange(3), np.array([0.0, 1.0, 0.0]), np.ones(3), np.array(["tace"] * 3))
+
+    def loss(crops):
+        with training_thread(1):
+            learner = start_learner("drawn", configuration, lesson, plan=plan)
+            return train_epoch(learner, configuration, Crops(crops, CPU), plan=plan)
+
+    drawn = loss(slices)
+
+    torch.manual_seed(5)
+    assert loss(slices) == drawn
+    assert loss(slices[:, :1]) != drawn
