@@ -11,8 +11,7 @@ pooled. The interval counts that folds share their patients (`intervals.repeated
 """
 
 import builtins
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +21,7 @@ from components.networks.configurations import draw_configurations
 from components.networks.crops import Crops
 from components.networks.device import seed_of
 from components.networks.honesty_records import NestedNetworks
+from components.networks.nested_figures import FoldOutcome, sum_up
 from components.networks.records import (
     ArmTarget,
     Configuration,
@@ -40,20 +40,13 @@ from components.study.protocol.evaluation import EvaluationSection, NestedNetwor
 from components.study.protocol.label import LabelSection
 from components.study.protocol.search import SearchSection
 from components.study.randomness import step_seed
-from components.study.results import Estimate
 from components.study.vocabulary import TreatmentArm
 from components.survival.cumulative_auc import auc_with_influence
 from components.survival.discrimination import uno_c
 from components.survival.folds import FoldStrata, draw_folds, fold_strata
-from components.survival.intervals import repeated_cv_estimate
 from components.survival.ipcw import label_weights, risk_labels
 from components.survival.target import BoolArray, FloatArray, IntArray, SurvivalTarget
 
-_METHOD = (
-    "mean over the folds of repeated nested cross-validation of {what}, interval with the variance "
-    "corrected for shared patients (Nadeau and Bengio), Student's t"
-)
-_FIGURES = {"auc_cd": "the cumulative/dynamic AUC by IPCW", "c_uno": "Uno's C"}
 _NO_FIGURE = "an arm of the fold has no figure: nobody died by the horizon, or is seen beyond it"
 _DIVERGED = "training diverged"
 
@@ -81,21 +74,6 @@ class OuterFold:
     setting: Setting
     name: str
     held_out: BoolArray
-
-
-@dataclass(frozen=True)
-class FoldOutcome:
-    """What one fold's own patients say of the network that was chosen without them."""
-
-    by_arm: dict[TreatmentArm, float | None]
-    chosen: str | None = None
-    why: str | None = None
-
-    @property
-    def mean(self) -> float | None:
-        """The mean over arms; None if one of them has no figure."""
-        values = [value for value in self.by_arm.values() if value is not None]
-        return float(np.mean(values)) if values and len(values) == len(self.by_arm) else None
 
 
 NestedMap = Callable[
@@ -160,7 +138,16 @@ def nested_networks(
         outcomes.append(outcome)
         if on_progress is not None:
             on_progress(len(outcomes), len(folds))
-    return _summed_up(setting, outcomes, section, strata.merged)
+    return sum_up(
+        outcomes,
+        patients,
+        setting.tuning,
+        section,
+        epochs=plan.total_epochs,
+        merged=strata.merged,
+        level=evaluation.confidence_level,
+        seed=seed,
+    )
 
 
 def _strata(setting: Setting, *, n_folds: int) -> FoldStrata:
@@ -300,68 +287,3 @@ def _figure(
     weights = label_weights(part, days, fitted_on=train, cap=setting.label.weight_cap)
     found = auc_with_influence(part, scores[judged], days, weights=weights, cases="by")
     return None if found is None else found[0]
-
-
-def _summed_up(
-    setting: Setting,
-    outcomes: Sequence[FoldOutcome],
-    section: NestedNetworksSection,
-    merged: tuple[str, ...],
-) -> NestedNetworks:
-    target, arms = setting.patients.target, setting.patients.arms
-    level, n_folds = setting.evaluation.confidence_level, section.folds
-    means = [one.mean for one in outcomes]
-    draws = [tuple(means[at : at + n_folds]) for at in range(0, len(means), n_folds)]
-    by_arm = {
-        arm: _estimate(
-            target.subset(arms == arm.value),
-            [one.by_arm[arm] for one in outcomes],
-            _FIGURES[figure.estimator],
-            n_folds=n_folds,
-            level=level,
-        ).model_copy(update={"horizon_days": figure.horizon_days})
-        for arm, figure in setting.tuning.arms.items()
-    }
-    of_draws = [float(np.mean(known)) for draw in draws if (known := _known(draw))]
-    return NestedNetworks(
-        estimate=_estimate(target, means, "the tuning target", n_folds=n_folds, level=level),
-        by_arm=by_arm,
-        values=tuple(draws),
-        sd_folds=_sd(_known(means)),
-        sd_repeats=_sd(of_draws),
-        chosen=dict(Counter(one.chosen for one in outcomes if one.chosen is not None)),
-        missing=dict(Counter(one.why for one in outcomes if one.why is not None)),
-        n_folds=n_folds,
-        n_repeats=section.repeats,
-        inner_folds=section.inner_folds,
-        n_configurations=section.configurations,
-        epochs=setting.plan.total_epochs,
-        level=level,
-        seed=setting.seed,
-        merged_strata=merged,
-    )
-
-
-def _estimate(
-    target: SurvivalTarget,
-    values: Sequence[float | None],
-    what: str,
-    *,
-    n_folds: int,
-    level: float,
-) -> Estimate:
-    return repeated_cv_estimate(
-        target,
-        np.array(_known(values)),
-        n_folds=n_folds,
-        method=_METHOD.format(what=what),
-        level=level,
-    )
-
-
-def _known(values: Sequence[float | None]) -> list[float]:
-    return [value for value in values if value is not None]
-
-
-def _sd(values: Sequence[float]) -> float | None:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else None
