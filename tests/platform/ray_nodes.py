@@ -64,7 +64,7 @@ class Cluster:
         return next(child for child in node.children(recursive=True) if child.name() == "raylet")
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=300):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not come about"
