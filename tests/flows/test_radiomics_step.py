@@ -307,7 +307,7 @@ def test_radiomics_are_a_finished_run_on_the_backbones_level(result, tmp_path, m
 
 
 def test_no_stable_feature_is_no_baseline(ask, protocol):
-    strict = protocol.radiomics.stability.model_copy(update={"minimum_icc": 0.9999})
+    strict = protocol.radiomics.stability.model_copy(update={"minimum_icc": 1 - 1e-12})
     asked = protocol.radiomics.model_copy(update={"stability": strict})
     found = ask(protocol.model_copy(update={"radiomics": asked}))
     assert found["notes"] == ["Radiomics: no feature is stable, defined and varies: no baseline."]
