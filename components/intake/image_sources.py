@@ -9,7 +9,7 @@ import numpy as np
 
 from components.errors import PatientRejected
 from components.imaging.agreement import agreement, together
-from components.imaging.crop import MINIMUM_SHARE_INSIDE
+from components.imaging.slices import MINIMUM_SHARE_INSIDE
 from components.imaging.ct_files import read_ct
 from components.imaging.dicom_series import DicomSeries, read_series
 from components.imaging.quality import image_figures

@@ -22,7 +22,7 @@ class FeatureLayerSection(Section):
     """A layer of a backbone, and the number of features that its map's global mean has."""
 
     layer: str = Field(min_length=1)
-    width: int = Field(ge=1)
+    width: int = Field(ge=1, le=100_000)
 
 
 class AugmentationSection(Section):

@@ -23,6 +23,9 @@ Family = Literal[
 """The families of the Image Biomarker Standardisation Initiative (IBSI)."""
 
 
+Hounsfield = Annotated[float, Field(ge=-2000, le=10_000)]
+
+
 class StabilitySection(Section):
     """Features that change when the ROI is drawn a little differently are not used."""
 
@@ -49,12 +52,14 @@ class RadiomicsSection(Section):
         ge=0.5, le=10, description="Edge of the isotropic voxels that features are computed on."
     )
     bin_width_hu: float = Field(gt=0, le=500, description="Fixed bin width of the grey levels.")
-    hu_range: Annotated[tuple[float, float], AfterValidator(ordered)] = Field(
+    hu_range: Annotated[tuple[Hounsfield, Hounsfield], AfterValidator(ordered)] = Field(
         description="Voxels outside it do not count; the first bin begins at its lower end."
     )
     families: Annotated[tuple[Family, ...], AfterValidator(unique)] = Field(min_length=1)
     minimum_voxels: int = Field(
-        ge=1, description="Of the resampled ROI within hu_range; a patient with fewer has none."
+        ge=1,
+        le=1_000_000,
+        description="Of the resampled ROI within hu_range; a patient with fewer has none.",
     )
     stability: StabilitySection | None
     harmonise_by: Literal["scanner", "center"] | None = Field(
