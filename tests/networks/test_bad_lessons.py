@@ -5,13 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.errors import DataError, FitFailed, PlatformError, UsageError
+from components.errors import DataError, FitFailed
 from components.networks.configurations import draw_configurations
-from components.networks.crops import Crops
 from components.networks.labels import fold_lessons
 from components.networks.refit import refit
 from components.networks.training import plan_training
-from components.networks.training_set import TrainingSet
 from components.networks.trial import SearchTask, run_trial, settle_trial
 from components.networks.tuning import plan_tuning
 from components.study.vocabulary import TreatmentArm
@@ -103,7 +101,7 @@ def test_a_fold_is_named_whose_network_has_nothing_to_learn(patients, label, out
 def test_one_class_alone_is_refused_before_anything_is_trained(patients, label):
     everyone_dies = SurvivalTarget.of(np.full(96, 100.0), np.ones(96))
 
-    with pytest.raises(FitFailed, match="96|64.*all alike"):
+    with pytest.raises(FitFailed, match=r"(96|64).*all alike"):
         fold_lessons(everyone_dies, patients.arms, fold_of=patients.fold_of, section=label)
 
 
@@ -131,7 +129,7 @@ def test_the_fold_of_nobody_is_named(patients, fold_of, expected):
 def test_a_refit_that_diverges_is_not_deployed(patients, search, heads, label, tmp_path):
     wild = draw_configurations(search, heads, 3)[0].model_copy(update={"learning_rate": 1e38})
 
-    with pytest.raises(FitFailed, match="refit of resnet18-0 .* lower search.space.learning_rate"):
+    with pytest.raises(FitFailed, match=r"refit of resnet18-0 .* lower search.space.learning_rate"):
         refit(
             patients,
             wild,
