@@ -5,13 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 PROTOCOL ?= demo
+# `make bench-gpu` runs with any Python 3.11 to 3.13 that has torch, torchvision and numpy.
+GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
+GPU_ARGS ?=
 export UV_LINK_MODE ?= copy
 
 .DEFAULT_GOAL := help
-.PHONY: help setup retrain test serve ui bench lint types check lock reference
+.PHONY: help setup retrain test serve ui bench bench-gpu lint types check lock reference
 
 help:  ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.installed  ## the environment in .venv, exactly as locked
 
@@ -40,6 +43,9 @@ ui: setup  ## the MLflow UI on the embedded store
 
 bench: setup  ## speed against R and what users would pick instead, leakage, the demo's truth
 	@$(BIN)/python -m benchmarks
+
+bench-gpu:  ## training steps and trials at once on a GPU; torch, torchvision and numpy are enough
+	@$(GPU_PYTHON) -m benchmarks.gpu $(GPU_ARGS)
 
 reference: setup  ## R's numbers made again and held against (needs R)
 	@command -v Rscript > /dev/null || { echo "expected Rscript; Debian: apt-get install r-base-core r-cran-survival r-cran-glmnet r-cran-rms r-cran-proc r-cran-riskregression r-cran-jsonlite"; exit 2; }

@@ -11,7 +11,15 @@ import sys
 import time
 from pathlib import Path
 
-HELPERS = {"__main__", "_r", "ct_patient", "simulated"}
+HELPERS = {
+    "__main__",
+    "_r",
+    "ct_patient",
+    "simulated",
+    "trap_cohort",
+    "trap_path",
+    "trap_report",
+}
 """Modules that measure nothing by themselves."""
 
 

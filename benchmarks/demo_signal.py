@@ -33,10 +33,11 @@ from components.cohort.splitting import assign_folds
 from components.imaging.crop import crop_patient
 from components.intake.demo import DEMO_SEED, DEMO_SIZES, write_demo
 from components.intake.demo_clinical import DemoCohort, make_cohort
+from components.networks.crops import Crops
 from components.networks.crossvalidation import start_crossvalidation
 from components.networks.labels import fold_lessons
 from components.networks.records import Configuration
-from components.networks.training import Crops, plan_training
+from components.networks.training import plan_training
 from components.study.protocol import Protocol, SearchSection, read_protocol
 from components.study.randomness import step_seed
 from components.study.results import Estimate

@@ -8,9 +8,12 @@ from components.networks.records import BackboneChoice, SearchResult
 from components.platform.data_version import file_md5s
 from components.study.results import estimate_metrics, metric_name
 from flows.context import StudyRun
+from flows.heat import heat_step
 from flows.model_chain import cohort_step, judge
-from flows.search_result import read_search
+from flows.radiomics_chain import radiomics_step
+from flows.search_result import read_checks, read_search
 from flows.tasks.crops import crop_rois
+from flows.tasks.network_checks import check_networks
 from flows.tasks.refit import refit_network
 from flows.tasks.search import search_backbones
 from flows.tasks.search_runs import SearchRuns
@@ -41,7 +44,7 @@ def data_steps(run: StudyRun) -> None:
 
 
 def network_steps(run: StudyRun, session: Session) -> str:
-    """Search, refit, signature; the MLflow page that compares the backbones."""
+    """Search, refit, heat maps, signature; the MLflow page that compares the backbones."""
     cohort, crops = run.results["cohort"], run.results["crops"]
     runs = partial(
         SearchRuns, run.tracking, study_run=run.run_id, study_key=run.plan.keys["search"]
@@ -53,13 +56,26 @@ def network_steps(run: StudyRun, session: Session) -> str:
         crops=crops,
         protocol=run.protocol,
         storage=run.cache("search"),
+        shared=run.settings.search_storage,
         session=session,
         runs=runs,
         on_test_reading=run.note_test_reading,
     )
     found, choice = read_search(search)
     with current_display().platform("MLflow"):
-        comparison = _log_search(run, runs, found, choice)
+        compared = _log_search(run, runs, found, choice)
+    run.run(
+        "network_checks",
+        check_networks,
+        cohort=cohort,
+        crops=crops,
+        search=search,
+        protocol=run.protocol,
+    )
+    checks = read_checks(run.results)
+    if checks is not None:
+        with current_display().platform("MLflow"):
+            run.tracking.log_metrics(run.run_id, checks.metrics())
     refit = run.run(
         "refit",
         refit_network,
@@ -70,6 +86,7 @@ def network_steps(run: StudyRun, session: Session) -> str:
         folder=run.folder("refit"),
         on_test_reading=run.note_test_reading,
     )
+    heat_step(run)
     run.run(
         "signature",
         fit_scores,
@@ -78,7 +95,7 @@ def network_steps(run: StudyRun, session: Session) -> str:
         protocol=run.protocol,
         folder=run.folder("signature"),
     )
-    return comparison
+    return run.tracking.comparison_url([*compared, *radiomics_step(run)])
 
 
 def _log_search(
@@ -86,7 +103,7 @@ def _log_search(
     runs: Callable[..., SearchRuns],
     found: SearchResult,
     choice: BackboneChoice,
-) -> str:
+) -> list[str]:
     """Every trial and backbone gets its finished run, the study's run the chosen one's figures."""
     by_backbone = runs(progress=None).complete(found, choice)
     chosen = next(row for row in choice.rows if row.is_chosen)
@@ -94,6 +111,11 @@ def _log_search(
     run.tracking.log_metrics(run.run_id, estimate_metrics(name, chosen.tuning_target))
     run.tracking.log_params(run.run_id, {"backbone": choice.backbone})
     run.tracking.set_tags(
-        run.run_id, {"armwise.backbone": choice.backbone, "armwise.backbone_reason": choice.reason}
+        run.run_id,
+        {
+            "armwise.backbone": choice.backbone,
+            "armwise.backbone_reason": choice.reason,
+            "armwise.search_method": found.method,
+        },
     )
-    return run.tracking.comparison_url(list(by_backbone.values()))
+    return list(by_backbone.values())

@@ -18,6 +18,7 @@ from flows.tasks.report import report_study
 from flows.terminal import current_display
 
 _OPTIONAL_FILES = (
+    ("heat_maps", "table"),
     ("signature", "scores"),
     ("tables", "clinical"),
     ("tables", "features"),

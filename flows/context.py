@@ -25,7 +25,8 @@ from flows.steps import Result, run_step
 from flows.terminal import current_display
 
 _SAYING_ADAPTATIONS = (
-    "tables", "validation", "crops", "cohort", "signature", "nested", "subgroups", "baselines",
+    "tables", "validation", "crops", "cohort", "network_checks", "refit", "signature", "nested",
+    "radiomics", "subgroups", "baselines",
     "nomograms",
 )  # fmt: skip
 """Steps whose results say themselves where they departed from the protocol."""
@@ -118,7 +119,7 @@ class StudyRun:
 
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the tables that were read, and of who is studied."""
-        steps = ("tables", "validation", "cohort")
+        steps = ("tables", "validation", "cohort", "radiomics")
         said = (note for one in steps for note in self.results.get(one, {}).get("notes", ()))
         return (*said, *gate_notes(self.results))
 

@@ -18,8 +18,8 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent.parent
 _FOLLOWED = "components"
 _NUMERIC_LIBRARIES = (
-    "lifelines", "numba", "numpy", "pandas", "ray", "scikit-learn", "scikit-survival", "scipy",
-    "simpleitk", "torch", "torchvision",
+    "captum", "lifelines", "mirp", "numba", "numpy", "pandas", "ray", "scikit-learn",
+    "scikit-survival", "scipy", "simpleitk", "torch", "torchvision",
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from flows.tasks.cohort import prepare_cohort, read_cohort
 from flows.tasks.nomograms import draw_nomograms
 from flows.tasks.optimism import correct_optimism, read_optimism
 from flows.tasks.publish import publish
+from flows.tasks.radiomics import computed_radiomics
 from flows.tasks.subgroups import assess_subgroups
 from flows.tasks.validation import require_passed, validate_data
 from flows.terminal import current_display
@@ -158,7 +159,7 @@ def _judge_further(run: StudyRun) -> None:
         signature=signature,
         protocol=run.protocol,
         codebook=codebook,
-        radiomics=given_radiomics(run.results),
+        radiomics=given_radiomics(run.results) or computed_radiomics(run.results),
     )
     judged = (read_optimism(run.results), read_baselines(run.results))
     with current_display().platform("MLflow"):

@@ -77,12 +77,47 @@ RETRAIN_STEPS = (
         ),
     ),
     Step(
+        "network_checks",
+        "Checks of the networks",
+        ("search",),
+        (
+            "study",
+            "label",
+            "search",
+            "backbone",
+            "evaluation.nested_networks",
+            "evaluation.network_seeds",
+            "evaluation.confidence_level",
+            "evaluation.minimum_events_before",
+            "evaluation.minimum_at_risk_after",
+        ),
+    ),
+    Step(
         "refit",
         "Refit and features",
         ("search",),
         ("study", "label", "search", "backbone", "imaging"),
     ),
+    Step(
+        "heat_maps",
+        "Heat maps",
+        ("refit",),
+        ("study", "label", "imaging", "evaluation.confidence_level"),
+    ),
     Step("signature", "Signature", ("refit",), ("study", "signature", "evaluation")),
+    Step(
+        "radiomics",
+        "Hand-crafted radiomics",
+        ("cohort", "search"),
+        (
+            "study",
+            "label",
+            "radiomics",
+            "evaluation.confidence_level",
+            "evaluation.minimum_events_before",
+            "evaluation.minimum_at_risk_after",
+        ),
+    ),
     Step("arms", "Models of the arms", ("signature",), ("study", "clinical", "evaluation")),
     Step(
         "optimism",
@@ -94,12 +129,17 @@ RETRAIN_STEPS = (
     Step(
         "baselines",
         "Baselines",
-        ("arms",),
+        ("arms", "radiomics"),
         ("study", "label", "signature", "clinical", "evaluation"),
     ),
     Step("nomograms", "Nomograms", ("arms",), ("study", "nomogram")),
     Step("publish", "Registry and promotion", ("nomograms",), None),
-    Step("report", "Report", ("optimism", "subgroups", "baselines", "publish"), None),
+    Step(
+        "report",
+        "Report",
+        ("network_checks", "heat_maps", "optimism", "subgroups", "baselines", "publish"),
+        None,
+    ),
 )
 
 

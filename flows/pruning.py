@@ -124,14 +124,20 @@ def _files(home: Path, records: list[RunRecord]) -> Iterator[tuple[str, Path]]:
     for path in (home / "results").glob("armwise-*"):
         if path.name not in results:
             yield "results of steps", path
-    for path in (home / "crops").rglob("*"):
-        if path.is_file() and path not in named:
-            yield "crops", path
+    yield from _patients_files(home, named)
     for path in (home / "search").glob("*/trials/*"):
         if not _holds(path, named):
             yield "states of trials", path
     yield from (("logs", path) for path in (home / "logs").glob("*.log"))
     yield from (("logs", path) for path in (home / "ray").glob("session_*") if path.is_dir())
+
+
+def _patients_files(home: Path, named: set[Path]) -> Iterator[tuple[str, Path]]:
+    """What is kept of single patients by content and no result refers to."""
+    for kind in ("crops", "radiomics"):
+        for path in (home / kind).rglob("*"):
+            if path.is_file() and path not in named:
+                yield kind, path
 
 
 def _named_by(result: Path) -> set[Path]:

@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path(".armwise"), description="Embedded stores and caches.")
     tracking_uri: str | None = Field(default=None, description="MLflow; default: SQLite in home.")
     ray_address: str | None = Field(default=None, description="A cluster; default: this machine.")
+    search_storage: str | None = Field(
+        default=None, description="Where a cluster's nodes keep a search: folder or URL they share."
+    )
     cpus: int | None = Field(default=None, ge=1, description="Cores to use; default: all.")
     study_key: SecretStr | None = Field(default=None, description="Places newcomers in the split.")
     host: str = Field(default="127.0.0.1", description="What servers listen on.")

@@ -14,7 +14,7 @@ from components.reporting.summary import SummaryContent, render_summary
 from components.study.vocabulary import SignatureState
 from flows.context import StudyRun
 from flows.model_chain import data_summary
-from flows.search_result import read_search
+from flows.search_result import read_checks, read_search
 from flows.tasks.arms import read_arms, state_of
 from flows.tasks.cohort import read_cohort
 from flows.tasks.nested import read_nested
@@ -53,6 +53,7 @@ def summary_text(run: StudyRun, comparison: str | None, *, seconds: float) -> st
         ),
         notes=run.notes(),
         nested=read_nested(run.results),
+        network_checks=read_checks(run.results),
         seconds=seconds,
         platform_seconds=sum(display.platform_seconds.values()),
         places=_places(run, comparison),

@@ -14,7 +14,7 @@ from components.platform.withdrawal_files import files_below, names, naming_file
 from components.platform.withdrawal_name import PatientName
 from flows.step_journal import done_steps
 
-CACHES = ("steps", "results", "crops", "search", "fresh")
+CACHES = ("steps", "results", "crops", "radiomics", "search", "fresh")
 """Folders of the home that hold nothing but what can be made again."""
 
 
@@ -63,7 +63,12 @@ def _nobodys(home: Path, gone: set[str], name: PatientName | None = None) -> lis
         needed |= set(_references(content, name))
         if path.name.removeprefix("armwise-") not in gone:
             trials |= set(_references(content, name))
-    crops = [path for path in files_below(home / "crops") if path not in needed]
+    crops = [
+        path
+        for folder in ("crops", "radiomics")
+        for path in files_below(home / folder)
+        if path not in needed
+    ]
     states = [
         path
         for path in (home / "search").glob("*/trials/*")

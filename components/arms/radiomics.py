@@ -12,11 +12,13 @@ import pandas as pd
 
 from components.arms.baseline_records import RadiomicsSignature
 from components.arms.baselines import RADIOMICS_SCORE
+from components.arms.radiomics_harmonise import Harmoniser
 from components.cohort.endpoint import survival_target
 from components.signature.cross_fit import cross_fit, decide_null, in_sample
 from components.signature.signature import fit_signature
 from components.study.protocol import SignatureSection
 from components.study.randomness import step_seed
+from components.study.results import Adaptation
 from components.study.vocabulary import Split
 
 
@@ -26,6 +28,7 @@ class RadiomicsScores:
 
     scores: pd.Series
     signature: RadiomicsSignature
+    adaptations: tuple[Adaptation, ...] = ()
 
 
 def radiomics_scores(
@@ -35,6 +38,8 @@ def radiomics_scores(
     source: str,
     section: SignatureSection,
     seed: int,
+    batches: pd.Series | None = None,
+    by: str | None = None,
 ) -> RadiomicsScores:
     """Cross-fitted scores of the training patients, deployed ones of the others.
 
@@ -44,6 +49,9 @@ def radiomics_scores(
         source: The name of the features' version.
         section: The protocol's section `signature`.
         seed: The study's seed.
+        batches: Scanner or center by patient, where features are harmonised by ComBat, fitted in
+            each fold's training part, and in all training patients for the others' scores.
+        by: What the batches are.
 
     Raises:
         FitFailed: A feature is not finite, or there are fewer deaths than folds.
@@ -52,7 +60,12 @@ def radiomics_scores(
     known = table[table.index.isin(features.index)]
     train = known[known["split"] == Split.TRAIN.value]
     others = known[known["split"] != Split.TRAIN.value]
-    values = features.loc[train.index].to_numpy(dtype=np.float64)
+    everyone = pd.concat([train, others])
+    raw = features.loc[everyone.index].to_numpy(dtype=np.float64)
+    n, in_training = len(train), np.arange(len(everyone)) < len(train)
+    at_once, by_fold = (Harmoniser.of(part, batches, by=by) for part in (everyone, train))
+    harmonised = at_once(raw, in_training, part="all training patients")
+    values = harmonised[:n]
     target, arms = survival_target(train), train["arm"].to_numpy(dtype=np.str_)
     deployed = fit_signature(
         values,
@@ -69,7 +82,7 @@ def radiomics_scores(
         fold_of = np.unique(train["fold"], return_inverse=True)[1].astype(np.int64)
         n_folds = int(fold_of.max()) + 1
         crossed = cross_fit(
-            [values] * n_folds,
+            [by_fold(raw[:n], fold_of != fold, part=f"fold {fold + 1}") for fold in range(n_folds)],
             target,
             arms,
             fold_of,
@@ -77,7 +90,7 @@ def radiomics_scores(
             network_ids=[source] * n_folds,
             seed=seed,
         )
-    unseen = deployed.apply(features.loc[others.index].to_numpy(dtype=np.float64))
+    unseen = deployed.apply(harmonised[n:])
     return RadiomicsScores(
         scores=pd.Series(
             np.concatenate([crossed.scores, unseen]),
@@ -93,4 +106,5 @@ def radiomics_scores(
             is_null=decide_null(deployed, crossed),
             is_in_sample=crossed.is_in_sample,
         ),
+        adaptations=(*at_once.adaptations, *by_fold.adaptations),
     )

@@ -1,4 +1,4 @@
-"""From a patient's two CT phases and ROI to the crop that a network sees."""
+"""From a patient's two CT phases and ROI to the crops that a network sees."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,14 +8,12 @@ from numpy.typing import NDArray
 
 from components.errors import PatientRejected
 from components.imaging.intensity import to_channels
-from components.imaging.readers import CtFile, open_ct, read_roi
-from components.imaging.resampling import resample_field
-from components.imaging.roi import largest_slice, share_inside, square_field
+from components.imaging.readers import CtFile, open_ct, read_lesions
+from components.imaging.resampling import resample_fields
+from components.imaging.roi import largest_slice, share_inside
+from components.imaging.slices import MINIMUM_SHARE_INSIDE, lesion_fields
 from components.imaging.volume import FloatArray
 from components.study.protocol.imaging import ImagingSection
-
-MINIMUM_SHARE_INSIDE = 0.9
-"""Of the ROI's largest slice; less means that ROI and CT do not belong together."""
 
 
 def crop_patient(
@@ -32,6 +30,11 @@ def crop_patient(
     slice, its rows running to the back and its columns to the left. Where the protocol says
     `missing_phase: blank`, a phase that is not there has an empty channel, as has the difference.
 
+    Where the protocol asks for several slices, or for all lesions, they are (S, 3, crop_px,
+    crop_px), that of the largest area first, then one to the feet, one to the head and so on, and
+    behind them those of the next lesion by volume. Each slice has channels of mean 0 and SD 1.
+    A slice beyond the ROI's end, or beyond a phase's, is the nearest one within; it may repeat.
+
     Raises:
         PatientRejected: A file is missing or unreadable, the ROI is empty or lies outside a phase.
     """
@@ -39,19 +42,42 @@ def crop_patient(
     blank = missing_phases(paths, section)
     phases = [None if path in blank else open_ct(path, patient_id=patient_id) for path in paths]
     there = [phase for phase in phases if phase is not None]
-    mask = read_roi(roi, patient_id=patient_id)
-    slice_mm = largest_slice(mask)
-    for phase in there:
-        require_inside(phase, slice_mm)
-    field = square_field(
-        slice_mm, roi=mask.geometry, image=there[0].geometry, margin_mm=section.margin_mm
-    )
-    empty = np.full((section.crop_px, section.crop_px), np.nan)
-    arterial_hu, portal_hu = (
-        empty if phase is None else resample_field(phase, field, size_px=section.crop_px)
+    lesions = read_lesions(roi, patient_id=patient_id)[: _n_lesions(section)]
+    for lesion in lesions:
+        slice_mm = largest_slice(lesion)
+        for phase in there:
+            require_inside(phase, slice_mm)
+    fields = [field for lesion in lesions for field in lesion_fields(lesion, there, section)]
+    empty = [np.full((section.crop_px, section.crop_px), np.nan)] * len(fields)
+    hu = [
+        empty if phase is None else resample_fields(phase, fields, size_px=section.crop_px)
         for phase in phases
+    ]
+    slices = [to_channels(one, other, section) for one, other in zip(*hu, strict=True)]
+    return np.stack(slices) if has_slices(section) else slices[0]
+
+
+def has_slices(section: ImagingSection) -> bool:
+    """Whether a patient's crop has an axis of slices, of which there may be one all the same."""
+    return section.slices > 1 or section.lesions == "all"
+
+
+def stack_crops(crops: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The crops (n, 3, h, w) or (n, S, 3, h, w) of n patients.
+
+    Who has fewer slices than another, having fewer lesions, repeats his first one behind them: a
+    network takes no slice of a patient twice.
+    """
+    if all(crop.shape == crops[0].shape for crop in crops):
+        return np.stack(crops)
+    n_slices = max(len(crop) for crop in crops)
+    return np.stack(
+        [np.concatenate([crop, np.repeat(crop[:1], n_slices - len(crop), 0)]) for crop in crops]
     )
-    return to_channels(arterial_hu, portal_hu, section)
+
+
+def _n_lesions(section: ImagingSection) -> int | None:
+    return None if section.lesions == "all" else 1
 
 
 def missing_phases(paths: Sequence[Path], section: ImagingSection) -> tuple[Path, ...]:

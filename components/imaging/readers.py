@@ -79,6 +79,15 @@ def read_roi(path: Path, *, patient_id: str) -> Volume:
 
     Of several segments it is the one with most voxels.
 
+    Raises:
+        PatientRejected: The file is missing, unreadable, or holds no marked voxel.
+    """
+    return read_lesions(path, patient_id=patient_id)[0]
+
+
+def read_lesions(path: Path, *, patient_id: str) -> tuple[Volume, ...]:
+    """Every segment of the patient's ROI as a mask, that with most voxels first.
+
     A .seg.nrrd with overlapping segments has a layer for each overlap, and a label value means
     another segment in another layer: a segment is a pair of layer and value.
 
@@ -92,8 +101,10 @@ def read_roi(path: Path, *, patient_id: str) -> Volume:
     segments = LabelImage(tuple(part.voxels for part in parts), image.geometry).segments()
     if not segments:
         raise PatientRejected(patient_id, f"{path.name}: the ROI is empty")
-    _, layer, value = max(segments, key=lambda segment: (segment[0], -segment[1], -segment[2]))
-    return Volume(parts[layer].voxels == value, parts[layer].geometry)
+    ordered = sorted(segments, key=lambda segment: (-segment[0], segment[1], segment[2]))
+    return tuple(
+        Volume(parts[layer].voxels == value, parts[layer].geometry) for _, layer, value in ordered
+    )
 
 
 def _reader(path: Path) -> Any:

@@ -1,6 +1,7 @@
 """Values of a volume at positions in the patient."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -30,7 +31,14 @@ def sample(volume: Volume, points_mm: FloatArray) -> FloatArray:
 
 
 def resample_field(ct: CtFile, field: Field, *, size_px: int) -> FloatArray:
-    """HU (size_px, size_px) of a CT over a field; NaN outside the volume.
+    """As `resample_fields`, of one field: (size_px, size_px)."""
+    return resample_fields(ct, [field], size_px=size_px)[0]
+
+
+def resample_fields(ct: CtFile, fields: Sequence[Field], *, size_px: int) -> list[FloatArray]:
+    """HU (size_px, size_px) of a CT over each field; NaN outside the volume.
+
+    The file is inflated once for all fields: that costs more than everything else.
 
     Where pixels are larger than the CT's, each is the mean over a finer grid: single points would
     alias, and would keep the noise that a larger pixel averages out.
@@ -38,12 +46,15 @@ def resample_field(ct: CtFile, field: Field, *, size_px: int) -> FloatArray:
     Raises:
         PatientRejected: The voxels cannot be read.
     """
-    pixel_mm = field.side_mm / size_px
     in_plane = np.delete(ct.geometry.spacing_mm, ct.geometry.axial_axis)
-    finer = max(1, math.ceil(pixel_mm / float(in_plane.min()) - _ROUNDING))
-    points = field.points(size_px * finer)
-    volume = ct.around(points)
+    pixels_mm = [field.side_mm / size_px for field in fields]
+    finer = [max(1, math.ceil(mm / float(in_plane.min()) - _ROUNDING)) for mm in pixels_mm]
+    points = [field.points(size_px * times) for field, times in zip(fields, finer, strict=True)]
+    volume = ct.around(np.concatenate(points))
     if volume is None:
-        return np.full((size_px, size_px), np.nan)
-    values = sample(volume, points).reshape(size_px, finer, size_px, finer)
-    return np.asarray(values.mean(axis=(1, 3)))
+        return [np.full((size_px, size_px), np.nan) for _ in fields]
+    cells = [
+        sample(volume, at).reshape(size_px, times, size_px, times)
+        for at, times in zip(points, finer, strict=True)
+    ]
+    return [np.asarray(values.mean(axis=(1, 3))) for values in cells]

@@ -69,12 +69,19 @@ def largest_slice(roi: Volume) -> FloatArray:
 
 
 def square_field(
-    slice_mm: FloatArray, *, roi: Geometry, image: Geometry, margin_mm: float
+    slice_mm: FloatArray,
+    *,
+    roi: Geometry,
+    image: Geometry,
+    margin_mm: float,
+    side_mm: float | None = None,
+    away_mm: FloatArray | float = 0.0,
 ) -> Field:
     """The field of an ROI slice (n, 3), snapped to the nearest axial slice of the image.
 
     The side is the longer edge of the ROI's bounding box (its voxels to their borders, not only
-    their centres) and `margin_mm` on both sides.
+    their centres) and `margin_mm` on both sides, or `side_mm` where it is given. `away_mm` (3,) is
+    how far from the slice the field is to lie.
     """
     to_left, to_back = image.in_plane_axes()
     center = np.zeros(3)
@@ -86,10 +93,11 @@ def square_field(
         center += 0.5 * (low + high) * axis
         edges.append(high - low)
     normal = np.cross(to_left, to_back)
-    center += slice_mm.mean(axis=0) @ normal * normal
+    center += slice_mm.mean(axis=0) @ normal * normal + away_mm
     index = image.to_index(center[None])
     index[0, image.axial_axis] = np.round(index[0, image.axial_axis])
-    return Field(image.to_physical(index)[0], to_left, to_back, max(edges) + 2 * margin_mm)
+    side = max(edges) + 2 * margin_mm if side_mm is None else side_mm
+    return Field(image.to_physical(index)[0], to_left, to_back, side)
 
 
 def _extent(geometry: Geometry, axis: FloatArray) -> float:

@@ -9,13 +9,13 @@ import numpy as np
 
 from components.errors import PatientRejected
 from components.imaging.agreement import agreement, together
-from components.imaging.crop import MINIMUM_SHARE_INSIDE
 from components.imaging.ct_files import read_ct
 from components.imaging.dicom_series import DicomSeries, read_series
 from components.imaging.quality import image_figures
 from components.imaging.roi import share_inside
 from components.imaging.segment import Segment
 from components.imaging.segmentation import read_segments
+from components.imaging.slices import MINIMUM_SHARE_INSIDE
 from components.imaging.volume import Volume
 from components.intake.mapping_images import ImageSource, RoiSource
 from components.intake.phase_choice import PhaseChoice, choose_phases

@@ -100,6 +100,7 @@ def _probability(
             imaging_hash="",
             channels=(),
             folder=Path(folder),
+            stopped_epochs=row.stopped_epochs,
         )
         return predict(load_network(Path(folder)).network, test.crops).probability
 

@@ -7,8 +7,8 @@ import torch
 from pydantic import ValidationError
 
 from components.errors import IntegrityError
-from components.networks.backbones import Network
 from components.networks.device import pick_device
+from components.networks.network import Network
 from components.networks.records import NetworkCard
 from components.networks.weights import load_network_weights
 from components.study.results import ArtifactRef
@@ -41,6 +41,13 @@ def load_network(folder: Path, *, device: torch.device | None = None) -> LoadedN
         dropout=card.configuration.dropout,
         device=device or pick_device(),
     )
+    width = network.head.in_features
+    if width != card.width:
+        msg = (
+            f"{path}: expected {card.width} features at {card.feature_layer}, as {CARD_FILE} says, "
+            f"the weights have {width}; delete {folder} and retrain"
+        )
+        raise IntegrityError(msg)
     return LoadedNetwork(network, card)
 
 

@@ -1,6 +1,7 @@
 """The fold networks of one configuration, trained in lock-step, and their out-of-fold scores."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,23 @@ import torch
 from torch import Tensor
 
 from components.errors import IntegrityError
+from components.networks.crops import Crops
+from components.networks.device import seed_of
 from components.networks.features import predict_rows
+from components.networks.frozen_trunk import whole_networks
 from components.networks.labels import Lesson
+from components.networks.network import Network
 from components.networks.records import Configuration
-from components.networks.training import Crops, Learner, TrainingPlan, start_learner, train_epoch
+from components.networks.stopping import Stopping, each_at_its_best, look, split_lesson
+from components.networks.training import (
+    Learner,
+    TrainingPlan,
+    memory_adaptations,
+    start_learner,
+    train_epoch,
+)
 from components.networks.weights import read_tensors, save_network, save_tensors
+from components.study.results import Adaptation
 from components.survival.target import FloatArray, IntArray
 
 
@@ -22,7 +35,8 @@ class CrossValidation:
     """One network a fold; each learns from the other folds' patients and scores its own.
 
     `fold_of` (n,) numbers the patients' folds. A fold's patients never decide how long the network
-    that scores them is trained: all train for the same fixed epochs.
+    that scores them is trained: all train for the same fixed epochs, or each is stopped by patients
+    of its own training part, whom it then does not learn from.
     """
 
     configuration: Configuration
@@ -30,6 +44,7 @@ class CrossValidation:
     fold_of: IntArray
     crops: Crops
     plan: TrainingPlan
+    said_before: tuple[Adaptation, ...] = ()
 
     @property
     def epochs_done(self) -> int:
@@ -38,31 +53,67 @@ class CrossValidation:
 
     def train_epoch(self) -> float:
         """Train every fold network for an epoch; the mean of their losses."""
-        losses = [
-            train_epoch(learner, self.configuration, self.crops, plan=self.plan)
-            for learner in self.learners
-        ]
+        losses = []
+        for learner in self.learners:
+            losses.append(train_epoch(learner, self.configuration, self.crops, plan=self.plan))
+            if learner.stopping is not None:
+                look(
+                    learner.stopping,
+                    learner.network,
+                    self.crops,
+                    epoch=learner.epochs_done,
+                    mixed_precision=self.plan.mixed_precision,
+                )
         return float(np.mean(losses))
+
+    @property
+    def stopped_epochs(self) -> tuple[int, ...]:
+        """The epoch whose weights count, of each fold; nothing without early stopping."""
+        found = (learner.stopping for learner in self.learners)
+        return tuple(max(stopping.epoch, 1) for stopping in found if stopping is not None)
+
+    def _each_at_its_best(self) -> Iterator[Network]:
+        return each_at_its_best((learner.network, learner.stopping) for learner in self.learners)
 
     def scores(self) -> FloatArray:
         """Out-of-fold probabilities of high risk (n,), NaN where training diverged."""
         scores = np.full(len(self.fold_of), np.nan)
-        for fold, learner in enumerate(self.learners):
+        for fold, network in enumerate(self._each_at_its_best()):
             rows = np.flatnonzero(self.fold_of == fold)
             predictions = predict_rows(
-                learner.network, self.crops, rows, mixed_precision=self.plan.mixed_precision
+                network, self.crops, rows, mixed_precision=self.plan.mixed_precision
             )
             scores[rows] = predictions.probability
         return scores
 
+    def adaptations(self) -> tuple[Adaptation, ...]:
+        """Where training departs from the protocol, before a pause too."""
+        said = dict.fromkeys(self.said_before)
+        for learner in self.learners:
+            said |= dict.fromkeys(memory_adaptations(learner, self.configuration, plan=self.plan))
+        return tuple(said)
+
     def save(self, folder: Path, *, to_continue: bool) -> tuple[Path, ...]:
-        """Write the networks, and the optimizers where training goes on; the networks' files."""
+        """Write the networks, and the optimizers where training goes on; the networks' files.
+
+        Where the trunk is frozen it is written with its heads at the end only.
+        """
         paths = []
-        for fold, learner in enumerate(self.learners):
+        networks = self._each_at_its_best()
+        if not to_continue:
+            networks = whole_networks(
+                networks,
+                self.configuration.backbone,
+                section=self.plan.section,
+                seed=self.plan.seed,
+            )
+        for fold, network in enumerate(networks):
             paths.append(folder / f"fold-{fold}.safetensors")
-            save_network(learner.network, paths[-1])
-            if to_continue:
-                save_tensors(_optimizer_state(learner), folder / f"optimizer-{fold}.safetensors")
+            save_network(network, paths[-1])
+        for fold, learner in enumerate(self.learners if to_continue else ()):
+            save_tensors(_optimizer_state(learner), folder / f"optimizer-{fold}.safetensors")
+            if learner.stopping is not None:
+                save_tensors(_in_training(learner), folder / f"training-{fold}.safetensors")
         return tuple(paths)
 
     def load(self, folder: Path, *, epochs_done: int) -> None:
@@ -76,6 +127,8 @@ class CrossValidation:
             moments = read_tensors(folder / f"optimizer-{fold}.safetensors")
             try:
                 learner.network.load_state_dict(state)
+                if learner.stopping is not None:
+                    _restore(learner, read_tensors(folder / f"training-{fold}.safetensors"))
                 _restore_optimizer(learner, moments)
             except (RuntimeError, KeyError, ValueError) as error:
                 msg = f"{folder}: expected the state of {learner.name}, it holds another's"
@@ -98,10 +151,46 @@ def start_crossvalidation(
         IntegrityError: An ImageNet file is not what it should be.
     """
     learners = tuple(
-        start_learner(f"{configuration.key} fold {fold}", configuration, lesson, plan=plan)
-        for fold, lesson in enumerate(lessons)
+        _start_fold(fold, configuration, lesson, plan=plan) for fold, lesson in enumerate(lessons)
     )
     return CrossValidation(configuration, learners, fold_of, crops, plan)
+
+
+def _start_fold(
+    fold: int, configuration: Configuration, lesson: Lesson, *, plan: TrainingPlan
+) -> Learner:
+    name = f"{configuration.key} fold {fold}"
+    if plan.section.stopping == "fixed_epochs":
+        return start_learner(name, configuration, lesson, plan=plan)
+    seed = seed_of(plan.seed, f"held back within fold {fold}")
+    taught, held_back = split_lesson(lesson, share=plan.section.inner_share, seed=seed)
+    learner = start_learner(name, configuration, taught, plan=plan)
+    learner.stopping = Stopping(held_back)
+    return learner
+
+
+def _in_training(learner: Learner) -> dict[str, Tensor]:
+    """The weights in training, and when and how well the ones that count did."""
+    best = learner.stopping
+    if best is None:
+        raise ValueError(learner.name)
+    return {
+        **learner.network.state_dict(),
+        "best.loss": torch.tensor(best.loss, dtype=torch.float64),
+        "best.epoch": torch.tensor(best.epoch),
+    }
+
+
+def _restore(learner: Learner, tensors: dict[str, Tensor]) -> None:
+    """The contrary of `_in_training`; the network holds the weights that count."""
+    best = learner.stopping
+    if best is None:
+        raise ValueError(learner.name)
+    best.loss = float(tensors.pop("best.loss"))
+    best.epoch = int(tensors.pop("best.epoch"))
+    if best.epoch:
+        best.weights = {key: value.clone() for key, value in learner.network.state_dict().items()}
+    learner.network.load_state_dict(tensors)
 
 
 _STATE_KEY = re.compile(r"(\d+)\.(\w+)")

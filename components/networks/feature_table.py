@@ -29,7 +29,7 @@ def write_features(
 
     Columns `patient_id`, `role` (fit: the network has learned from the patient; held_out: of its
     fold; test), `network_id`, then `f0000` on; the file's metadata hold the weights' SHA-256, the
-    layer and the width.
+    layer and the width. One row a patient: of several slices the features are their mean.
     """
     width = features.shape[1]
     columns = {

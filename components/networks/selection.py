@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from scipy import special
 
 from components.errors import FitFailed
+from components.networks.arm_signal import judge_signal
 from components.networks.backbones import BACKBONES
+from components.networks.calibrating import calibrate
+from components.networks.honesty_records import ArmSignal
 from components.networks.judging import Judged
+from components.networks.paired import compare_backbones
 from components.networks.records import BackboneChoice, BackboneRow, SearchResult, TrialResult
 from components.networks.tuning import arm_figures, mean_figure, mean_standard_error
 from components.study.protocol.backbone import BackboneSection
@@ -20,7 +24,9 @@ from components.study.protocol.evaluation import EvaluationSection
 from components.study.protocol.label import LabelSection
 from components.study.results import Estimate
 from components.study.vocabulary import TreatmentArm
+from components.survival.comparison import compare_auc
 from components.survival.discrimination import (
+    RocCurve,
     auc_ipcw,
     classification_at,
     is_estimable,
@@ -72,7 +78,8 @@ def choose(
     """
     judged = Judged.of(target, arms, label)
     comparison = _Comparison(result, target, arms, judged, label, evaluation)
-    rows = [_row(trial, comparison) for trial in _best_trials(result)]
+    best = _best_trials(result)
+    rows = [_row(trial, comparison) for trial in best]
     chosen, reason = _chosen(rows, rule=backbone.selection)
     return BackboneChoice(
         backbone=chosen.backbone,
@@ -80,7 +87,18 @@ def choose(
         reason=reason,
         rows=tuple(row.model_copy(update={"is_chosen": row is chosen}) for row in rows),
         unknown_dropped=label.unknown == "drop",
+        pairs=compare_backbones(
+            result.tuning,
+            target,
+            arms,
+            {one.configuration.backbone: _scores(one) for one in best},
+            level=evaluation.confidence_level,
+        ),
     )
+
+
+def _scores(trial: TrialResult) -> FloatArray:
+    return np.asarray(trial.oof_scores, dtype=np.float64)
 
 
 def _best_trials(result: SearchResult) -> list[TrialResult]:
@@ -99,13 +117,14 @@ def _best_trials(result: SearchResult) -> list[TrialResult]:
 
 
 def _row(trial: TrialResult, comparison: _Comparison) -> BackboneRow:
-    scores = np.asarray(trial.oof_scores, dtype=np.float64)
+    scores = _scores(trial)
     evaluation, label = comparison.evaluation, comparison.label
     level, horizon = evaluation.confidence_level, label.horizon_days
     figures = arm_figures(
         comparison.result.tuning, comparison.target, comparison.arms, scores, level=level
     )
     judged, scores = comparison.judged, scores[comparison.judged.where]
+    within = _within_arm(scores, comparison)
     target, weights = judged.target, judged.weights
     curve = roc_ipcw(target, scores, horizon_days=horizon, weights=weights)
     cutoff = youden_cutoff(curve)
@@ -116,19 +135,24 @@ def _row(trial: TrialResult, comparison: _Comparison) -> BackboneRow:
         backbone=trial.configuration.backbone,
         configuration=trial.configuration,
         multiply_adds=BACKBONES[trial.configuration.backbone].multiply_adds,
+        initialization=trial.initialization,
         is_chosen=False,
         epochs_done=trial.epochs_done,
+        stopped_epochs=trial.stopped_epochs,
         tuning_target=_selected_target(list(figures.values()), comparison.target, level=level),
         standard_error=mean_standard_error(list(figures.values())),
         arm_targets=figures,
-        within_arm_auc=_within_arm(scores, comparison),
+        within_arm_auc=within,
         pooled_auc=_pooled_auc(scores, comparison),
         arm_only_auc=_pooled_auc(_arm_only_scores(comparison), comparison),
+        signal=_signal(figures, scores, comparison),
+        calibration=calibrate(judged, scores, horizon_days=horizon, level=level),
         cutoff=cutoff,
         accuracy=classified.accuracy,
         sensitivity=classified.sensitivity,
         specificity=classified.specificity,
         roc=curve,
+        arm_rocs=_arm_rocs(within, scores, comparison),
     )
 
 
@@ -171,6 +195,23 @@ def _within_arm(scores: FloatArray, comparison: _Comparison) -> dict[TreatmentAr
     return figures
 
 
+def _arm_rocs(
+    within: dict[TreatmentArm, Estimate], scores: FloatArray, comparison: _Comparison
+) -> dict[TreatmentArm, RocCurve]:
+    """The ROC curve within each arm that has an AUC."""
+    judged, curves = comparison.judged, {}
+    for arm, estimate in within.items():
+        if estimate.value is not None:
+            members = judged.arms == arm.value
+            curves[arm] = roc_ipcw(
+                judged.target.subset(members),
+                scores[members],
+                horizon_days=comparison.label.horizon_days,
+                weights=judged.weights[members],
+            )
+    return curves
+
+
 def _pooled_auc(scores: FloatArray, comparison: _Comparison) -> Estimate:
     return auc_ipcw(
         comparison.judged.target,
@@ -178,6 +219,33 @@ def _pooled_auc(scores: FloatArray, comparison: _Comparison) -> Estimate:
         horizon_days=comparison.label.horizon_days,
         level=comparison.evaluation.confidence_level,
         weights=comparison.judged.weights,
+    )
+
+
+def _signal(
+    figures: dict[TreatmentArm, Estimate], scores: FloatArray, comparison: _Comparison
+) -> ArmSignal:
+    """Whether scores (m,) of the judged tell the patients apart, or only the arms."""
+    judged, level = comparison.judged, comparison.evaluation.confidence_level
+    arm_only = _arm_only_scores(comparison)
+    difference = compare_auc(
+        judged.target,
+        scores,
+        arm_only,
+        horizon_days=comparison.label.horizon_days,
+        weights=judged.weights,
+        level=level,
+    ).difference
+    trials = comparison.result.trials
+    return judge_signal(
+        figures,
+        comparison.target,
+        pooled=_pooled_auc(scores, comparison),
+        arm_only=_pooled_auc(arm_only, comparison),
+        pooled_minus_arm_only=difference,
+        n_configurations=max(sum(one.tuning_target is not None for one in trials), 1),
+        n_arms=len(np.unique(judged.arms)),
+        level=level,
     )
 
 

@@ -4,22 +4,28 @@ Every epoch of every network seeds torch anew, so that a training that is taken 
 epoch's end continues exactly as if it had never stopped.
 """
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
 
-from components.networks.augmentation import augment
-from components.networks.backbones import Network, build_network
+from components.networks.backbones import build_network
+from components.networks.crops import Crops
 from components.networks.device import bfloat16_pays, pick_device, seed_of
+from components.networks.frozen_trunk import head_network, is_frozen
 from components.networks.labels import Lesson
+from components.networks.losses import batch_loss, lesson_logits, log_baseline_hazard
+from components.networks.network import Network
 from components.networks.records import Configuration
+from components.networks.steps import (
+    Stepper,
+    epoch_norms,
+    forget_batch_statistics,
+    learning_rate_at,
+    make_optimizer,
+    split_at_random,
+    train_steps,
+)
+from components.networks.stopping import Stopping
 from components.study.protocol.backbone import BackboneSection
 from components.study.protocol.search import SearchSection
 from components.study.results import Adaptation
@@ -70,26 +76,13 @@ def precision_adaptations(plan: TrainingPlan) -> tuple[Adaptation, ...]:
     )
 
 
-class Crops:
-    """The crops (n, C, H, W) of a cohort, on a GPU as a whole, on a CPU gathered by the batch."""
-
-    def __init__(self, crops: NDArray[np.float32], device: torch.device) -> None:
-        self._device = device
-        self._on_gpu = torch.from_numpy(crops.copy()).to(device) if device.type == "cuda" else None
-        self._crops = crops
-
-    def take(self, rows: NDArray[np.int64]) -> Tensor:
-        """The images (B, C, H, W) of these rows, laid out for fast convolutions."""
-        if self._on_gpu is not None:
-            images = self._on_gpu[torch.from_numpy(rows).to(self._device)]
-        else:
-            images = torch.from_numpy(self._crops[rows])
-        return images.contiguous(memory_format=torch.channels_last)
-
-
 @dataclass(eq=False)
 class Learner:
-    """A network in training. `name` seeds its epochs; `epochs_done` counts them."""
+    """A network in training. `name` seeds its epochs; `epochs_done` counts them.
+
+    `part_size` is the number of images that the device holds at once, where it is no whole batch.
+    With early stopping the weights that count are those of `stopping`.
+    """
 
     name: str
     network: Network
@@ -97,6 +90,8 @@ class Learner:
     lesson: Lesson
     initialization: str
     epochs_done: int = 0
+    part_size: int | None = None
+    stopping: Stopping | None = None
 
 
 def start_learner(
@@ -105,24 +100,20 @@ def start_learner(
     """A network before its first epoch.
 
     Raises:
-        UsageError: The ImageNet file is missing.
-        IntegrityError: The ImageNet file is not what it should be.
+        UsageError: The weights file is missing.
+        IntegrityError: The weights file is not what it should be.
     """
-    network, origin = build_network(
-        configuration.backbone,
-        dropout=configuration.dropout,
-        section=plan.section,
-        seed=seed_of(plan.seed, f"weights of {name}"),
+    seed = seed_of(plan.seed, f"weights of {name}")
+    start = head_network if is_frozen(plan.section) else build_network
+    network, origin = start(
+        configuration.backbone, dropout=configuration.dropout, section=plan.section, seed=seed
     )
     network.to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this pair
-    # Shrinking biases and normalization regularizes nothing (10.48550/arXiv.1812.01187).
-    parameters = list(network.parameters())
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.ndim > 1]},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(
-        groups, lr=configuration.learning_rate, weight_decay=configuration.weight_decay, fused=True
+    optimizer = make_optimizer(
+        network,
+        learning_rate=configuration.learning_rate,
+        weight_decay=configuration.weight_decay,
+        stage_rate_decay=plan.section.stage_rate_decay,
     )
     return Learner(name, network, optimizer, lesson, origin)
 
@@ -130,88 +121,72 @@ def start_learner(
 def train_epoch(
     learner: Learner, configuration: Configuration, crops: Crops, *, plan: TrainingPlan
 ) -> float:
-    """One pass over the learner's lesson; the mean weighted loss, NaN where it diverged."""
+    """One pass over the learner's lesson; the mean weighted loss, NaN where it diverged.
+
+    Of a patient with several slices an epoch sees one, drawn anew.
+    """
     torch.manual_seed(seed_of(plan.seed, f"epoch {learner.epochs_done} of {learner.name}"))
     learner.network.train()
-    _forget_batch_statistics(learner.network)
-    lesson = learner.lesson
-    batches = list(_batches(len(lesson.rows), plan.section.batch_size))
-    losses = []
-    for step, batch in enumerate(batches):
-        progress = learner.epochs_done + step / len(batches)
-        rate = learning_rate_at(
-            progress,
+    batches = split_at_random(len(learner.lesson.rows), plan.section.batch_size)
+    rates = [
+        learning_rate_at(
+            learner.epochs_done + step / len(batches),
             peak=configuration.learning_rate,
             warmup_epochs=plan.section.warmup_epochs,
             total_epochs=plan.total_epochs,
         )
-        loss = _step(learner, batch, crops, rate=rate, configuration=configuration, plan=plan)
-        losses.append(loss * len(batch))
+        for step in range(len(batches))
+    ]
+    stepper = _stepper(learner, configuration, crops, plan=plan)
+    forget_batch_statistics(stepper)
+    loss = train_steps(stepper, batches, rates)
+    learner.part_size = stepper.part_size
     learner.epochs_done += 1
     learner.optimizer.zero_grad(set_to_none=True)  # the other folds' networks need the memory
-    return float(torch.stack(losses).sum()) / len(lesson.rows)
+    _settle_baseline(learner, crops, plan=plan)
+    return float(loss)
 
 
-def _forget_batch_statistics(network: nn.Module) -> None:
-    """Let the means and variances kept by batch norm be those of the coming epoch alone.
-
-    The usual running mean still holds a third of its starting values after ten batches, and an
-    epoch of a small cohort has no more: at the early rungs every figure suffers from it.
-    """
-    for layer in network.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = None  # torch then keeps the plain mean over batches since the reset
-            layer.reset_running_stats()
-
-
-def learning_rate_at(
-    epochs: float, *, peak: float, warmup_epochs: float, total_epochs: int
-) -> float:
-    """The learning rate after a (fractional) number of epochs.
-
-    It rises in a line over the warm-up, starting above zero, and falls to zero along half a cosine
-    (10.48550/arXiv.1608.03983, without restarts).
-    """
-    if epochs < warmup_epochs:
-        return peak * (0.1 + 0.9 * epochs / warmup_epochs)
-    share = (epochs - warmup_epochs) / max(total_epochs - warmup_epochs, 1e-9)
-    return peak * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+def _stepper(
+    learner: Learner, configuration: Configuration, crops: Crops, *, plan: TrainingPlan
+) -> Stepper:
+    lesson, smoothing = learner.lesson, configuration.label_smoothing
+    return Stepper(
+        network=learner.network,
+        optimizer=learner.optimizer,
+        draw=lambda batch: crops.draw(lesson.rows[batch]),
+        loss=lambda logits, batch: batch_loss(logits, lesson, batch, smoothing=smoothing),
+        changes=None if is_frozen(plan.section) else plan.section.augment,
+        device=plan.device,
+        mixed_precision=plan.mixed_precision,
+        part_size=learner.part_size,
+        norms=epoch_norms(learner.network),
+    )
 
 
-def _batches(n: int, batch_size: int) -> Iterator[NDArray[np.int64]]:
-    """Random batches of nearly equal size; none of one patient, whom batch norm cannot take."""
-    n_batches = max(1, min(math.ceil(n / batch_size), n // 2))
-    yield from np.array_split(torch.randperm(n).numpy(), n_batches)
+def memory_adaptations(
+    learner: Learner, configuration: Configuration, *, plan: TrainingPlan, step: str = "search"
+) -> tuple[Adaptation, ...]:
+    """What is to be said where the device's memory did not hold whole batches."""
+    if learner.part_size is None:
+        return ()
+    found = min(plan.section.batch_size, len(learner.lesson.rows))
+    return (
+        Adaptation(
+            step=step,
+            asked=f"batches of {found} for {configuration.backbone}",
+            done=f"gradients accumulated over {learner.part_size} images at a time; batch norm "
+            "sees as many",
+            why=f"the {plan.device}'s memory did not hold more",
+        ),
+    )
 
 
-def _step(
-    learner: Learner,
-    batch: NDArray[np.int64],
-    crops: Crops,
-    *,
-    rate: float,
-    configuration: Configuration,
-    plan: TrainingPlan,
-) -> Tensor:
-    """One optimizer step; the loss, left on the device so that a GPU need not wait for it."""
-    for group in learner.optimizer.param_groups:
-        group["lr"] = rate
-    images = crops.take(learner.lesson.rows[batch])
-    if plan.section.augment:
-        images = augment(images).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(plan.device, dtype=torch.bfloat16, enabled=plan.mixed_precision):
-        logits, _ = learner.network(images)
-    labels = torch.from_numpy(learner.lesson.labels[batch]).to(logits)
-    weights = torch.from_numpy(learner.lesson.weights[batch]).to(logits)
-    loss = weighted_loss(logits, labels, weights, smoothing=configuration.label_smoothing)
-    learner.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    learner.optimizer.step()
-    return loss.detach()
-
-
-def weighted_loss(logits: Tensor, labels: Tensor, weights: Tensor, *, smoothing: float) -> Tensor:
-    """Mean weighted binary cross-entropy of logits (B,) against labels drawn towards one half."""
-    softened = labels * (1 - smoothing) + 0.5 * smoothing
-    losses = functional.binary_cross_entropy_with_logits(logits, softened, reduction="none")
-    return (weights * losses).mean()
+def _settle_baseline(learner: Learner, crops: Crops, *, plan: TrainingPlan) -> None:
+    """Let a network of Cox' likelihood keep the baseline hazard of the patients it learns from."""
+    lesson, network = learner.lesson, learner.network
+    if network.log_baseline_hazard is None or lesson.follow_up is None:
+        return
+    said = lesson_logits(network, lesson, crops, mixed_precision=plan.mixed_precision)
+    predictors = said.double().cpu().numpy()
+    network.log_baseline_hazard.fill_(log_baseline_hazard(predictors, lesson.follow_up))

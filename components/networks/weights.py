@@ -7,8 +7,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from components.errors import IntegrityError
-from components.networks.backbones import Network, empty_network
+from components.errors import IntegrityError, UsageError
+from components.networks.backbones import empty_network, stored_layer
+from components.networks.network import Network, Outputs
 from components.study.files import written_whole
 
 
@@ -46,10 +47,16 @@ def load_network_weights(
     Raises:
         IntegrityError: The file is missing, damaged, or of another network.
     """
-    network = empty_network(backbone, dropout=dropout)
+    state = read_tensors(path)
     try:
-        network.load_state_dict(read_tensors(path), assign=True)
-    except RuntimeError:
+        network = empty_network(
+            backbone,
+            dropout=dropout,
+            outputs=Outputs.stored(state),
+            ends_at=stored_layer(backbone, state),
+        )
+        network.load_state_dict(state, assign=True)
+    except (RuntimeError, UsageError):
         msg = f"{path}: expected the weights of a {backbone}, it holds another network's"
         raise IntegrityError(msg) from None
     return network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[no-any-return, call-overload]  # torch's stubs lack this pair

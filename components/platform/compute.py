@@ -50,8 +50,9 @@ def ray_session(
     """Ray for as long as the block runs; it ends with the block and touches no other Ray.
 
     Args:
-        address: Of a running cluster; None starts Ray in processes of our own, on the loopback
-            interface and without authentication, for this machine and user alone.
+        address: Of a running cluster; None starts Ray in processes of our own, without
+            authentication. Ray replaces the loopback address that it is given by the machine's, so
+            its ports are to be kept from others by the machine's firewall.
         temp_dir: Where our own Ray keeps logs and sockets. Where its path is too long for a Unix
             socket, a folder of the system's own for temporary files is used and removed at the end.
         num_cpus: CPUs of our own Ray; default: all.

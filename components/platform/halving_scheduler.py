@@ -36,7 +36,7 @@ class GroupHalving(FIFOScheduler):
     def on_trial_result(self, controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Go on below the next rung, wait at it, end where nothing more is due."""
         trials = controller.get_trials()
-        if _has_failed(trials):
+        if has_failed(trials):
             return str(self.STOP)
         done = len(history_of(result))
         due = self._standing(trials, newest=(trial, result))[configuration_of(trial).key]
@@ -50,7 +50,7 @@ class GroupHalving(FIFOScheduler):
         trials = controller.get_trials()
         due = self._standing(trials)
         waiting = [t for t in trials if t.status in (Trial.PENDING, Trial.PAUSED)]
-        if _has_failed(trials):
+        if has_failed(trials):
             for trial in waiting:
                 controller.stop_trial(trial)
             return None
@@ -80,7 +80,8 @@ def _done(trial: Trial) -> int:
     return len(history_of(trial.last_result))
 
 
-def _has_failed(trials: Sequence[Trial]) -> bool:
+def has_failed(trials: Sequence[Trial]) -> bool:
+    """Whether a trial has failed for good, so that the search is being given up."""
     return any(trial.status == Trial.ERROR for trial in trials)
 
 
@@ -112,5 +113,5 @@ class Relay(Callback):
 
     def on_trial_complete(self, *_: Any, trials: list[Trial], trial: Trial, **__: Any) -> None:
         """Pass on the end of a trial, unless the search as a whole is being given up."""
-        if not _has_failed(trials):
+        if not has_failed(trials):
             self._on_end(configuration_of(trial))

@@ -29,6 +29,9 @@ from components.study.vocabulary import TreatmentArm
 
 _EXAMPLE_SEED = 1
 
+_TEMPERATURE = "temperature.json"
+"""Beside a network whose probabilities a temperature can mend."""
+
 
 def nomogram_model(content: Path, nomogram: Nomogram, *, card: str) -> ModelFolder:
     """An arm's nomogram, its record written into a folder."""
@@ -50,6 +53,8 @@ def backbone_model(
     """A network with its signature and the preparation of its images, copied into a folder."""
     for file in ("network.json", "weights.safetensors"):
         shutil.copyfile(network / file, content / file)
+    if (network / _TEMPERATURE).exists():
+        shutil.copyfile(network / _TEMPERATURE, content / _TEMPERATURE)
     (content / "signature.json").write_text(signature_json, encoding="utf-8")
     (content / "backbone.json").write_text(behavior.to_json(), encoding="utf-8")
     return ModelFolder(

@@ -54,6 +54,9 @@ _ROW_ANSWER = {
 _IMAGE_ANSWER = {
     "dl_probability": DataType.double,
     "dl_signature": DataType.double,
+    "features": mlflow.types.schema.Array(DataType.double),
+    "network_id": DataType.string,
+    "feature_layer": DataType.string,
     "data_origin": DataType.string,
     "notice": DataType.string,
 }

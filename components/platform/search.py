@@ -1,4 +1,4 @@
-"""The search for a backbone: Ray Tune runs the trials, `halving` says which go on.
+"""The search for a backbone: Ray Tune runs the trials, `search_methods` says which go on.
 
 Ray starts, pauses and brings back trials; what they have reached they keep themselves, in files
 that follow from the seed (`components.networks.trial`). So a search that was cut off is simply run
@@ -19,24 +19,30 @@ from numpy.typing import NDArray
 from ray import tune
 
 from components.errors import ArmwiseError, PlatformError
-from components.networks.backbones import BACKBONES
-from components.networks.configurations import draw_configurations
+from components.networks.frozen_trunk import frozen_adaptations
+from components.networks.initialization import prepare_weights
 from components.networks.labels import fold_lessons
+from components.networks.losses import loss_adaptations
 from components.networks.records import Configuration, EpochMetrics, SearchResult, TrialResult
+from components.networks.shared_states import SharedStates
 from components.networks.training import plan_training, precision_adaptations
 from components.networks.training_set import TrainingSet
 from components.networks.trial import (
     SearchTask,
+    TrialState,
     read_state,
     run_trial,
     settle_trial,
     trial_folder,
 )
+from components.networks.trunk_features import all_trunk_features
 from components.networks.tuning import plan_tuning
-from components.networks.weight_files import IMAGENET_FILES, require_file, weights_path
+from components.networks.weight_files import starting_weights
+from components.platform.asha_scheduler import comparable_target
 from components.platform.faults import disk_full, is_disk_full
-from components.platform.halving import TrialRow, standing
-from components.platform.halving_scheduler import GroupHalving, Relay
+from components.platform.halving_scheduler import Relay
+from components.platform.search_cluster import filesystem_for_ray, require_seen_by_all_nodes
+from components.platform.search_methods import Configurations, ladder_of, method_adaptations
 from components.study.protocol.backbone import BackboneSection
 from components.study.protocol.evaluation import EvaluationSection
 from components.study.protocol.label import LabelSection
@@ -70,8 +76,9 @@ def run_search(
     seed: int,
     storage: Path,
     listener: TrialListener,
+    shared: str | None = None,
 ) -> SearchResult:
-    """Train all configurations of all backbones with halving, in the running Ray session.
+    """Train the configurations of all backbones by `search.method`, in the running Ray session.
 
     Args:
         patients: The training patients.
@@ -80,51 +87,73 @@ def run_search(
         label: Protocol section.
         evaluation: Protocol section.
         seed: The study's.
-        storage: Folder for the trials' states, seen by all nodes. The same search there is taken
-            up again; another one gets its own place.
+        storage: Folder for the trials' states. The same search there is taken up again; another
+            one gets its own place. On a cluster all nodes see it, unless there is `shared`.
         listener: Hears of epochs and ends.
+        shared: Folder or URL (fsspec's) that all nodes of a cluster see: states are kept there
+            while the search runs, brought to `storage`, and removed at its end.
 
     Raises:
-        UsageError: An ImageNet file is missing.
-        IntegrityError: An ImageNet file is not what it should be.
+        UsageError: A weights file is missing.
+        IntegrityError: A weights file is not what it should be.
         FitFailed: A fold has one label only, or no arm has an estimable horizon.
-        PlatformError: Ray has not been started, or a trial failed more often than it may.
+        PlatformError: Ray has not been started, a node does not see the storage, or a trial failed
+            more often than it may.
     """
-    _require_ready(backbone)
-    configurations = draw_configurations(search, backbone, seed)
+    _require_ready(backbone, shared or str(storage.resolve()), is_shared=shared is not None)
+    configurations = Configurations(search, backbone, seed)
     plan = plan_training(search, backbone, seed=seed)
     target, arms = patients.target, patients.arms
     tuning = plan_tuning(target, arms, horizon_days=label.horizon_days, evaluation=evaluation)
-    texts = [repr(plan), *(record.model_dump_json() for record in (*configurations, label, tuning))]
+    texts = [repr(plan), *configurations.identity()]
+    texts += [record.model_dump_json() for record in (label, tuning)]
+    name = _fingerprint(patients, texts)
     task = SearchTask(
         patients=patients,
-        lessons=fold_lessons(target, arms, fold_of=patients.fold_of, section=label),
+        lessons=fold_lessons(
+            target, arms, fold_of=patients.fold_of, section=label, loss=backbone.loss
+        ),
         tuning=tuning,
         plan=plan,
-        rungs=search.rungs,
-        folder=storage.resolve() / _fingerprint(patients, texts),
+        rungs=ladder_of(search),
+        folder=storage.resolve() / name,
+        trunks=all_trunk_features(patients.crops, plan=plan, cache=storage.resolve() / "trunks"),
+        shared=SharedStates(f"{shared.rstrip('/')}/{name}") if shared else None,
     )
+    configurations.bring(task.folder, task.shared)
     _tune(task, configurations, search=search, listener=listener)
-    _require_complete(task, configurations, search)
+    _require_complete(task, configurations)
+    trials = tuple(_settle(task, found) for found in configurations.known(task.folder))
+    if task.shared is not None:
+        task.shared.clear()
     return SearchResult(
-        trials=tuple(_settle(task, configuration) for configuration in configurations),
+        method=search.method,
+        trials=trials,
         patient_ids=patients.patient_ids,
         fold_of=tuple(int(fold) for fold in patients.fold_of),
         total_epochs=plan.total_epochs,
         tuning=tuning,
         device=plan.device,
         mixed_precision=plan.mixed_precision,
-        adaptations=(*tuning.adaptations, *precision_adaptations(plan)),
+        adaptations=(
+            *tuning.adaptations,
+            *precision_adaptations(plan),
+            *frozen_adaptations(backbone),
+            *method_adaptations(search),
+            *loss_adaptations(backbone, search, label),
+            *dict.fromkeys(said for trial in trials for said in trial.adaptations),
+        ),
     )
 
 
-def _require_ready(backbone: BackboneSection) -> None:
+def _require_ready(backbone: BackboneSection, place: str, *, is_shared: bool) -> None:
     if not ray.is_initialized():
         msg = "expected a running Ray session; open one with `ray_session`"
         raise PlatformError(msg)
-    if backbone.weights == "imagenet":
-        for name in backbone.names:
-            require_file(weights_path(IMAGENET_FILES[name], backbone.weights_dir))
+    prepare_weights(backbone, backbone.names)
+    weights = [starting_weights(backbone, name) for name in backbone.names]
+    found = [one for one in weights if one is not None]
+    require_seen_by_all_nodes(place, found, is_shared=is_shared)
 
 
 def _fingerprint(patients: TrainingSet, texts: Sequence[str]) -> str:
@@ -138,23 +167,23 @@ def _fingerprint(patients: TrainingSet, texts: Sequence[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _require_complete(
-    task: SearchTask, configurations: Sequence[Configuration], search: SearchSection
-) -> None:
-    """Refuses a search that ended before halving was through with it.
+def _kept(task: SearchTask, configurations: Configurations) -> dict[str, TrialState]:
+    """What trials have reached, by key."""
+    known = configurations.known(task.folder)
+    if task.shared is not None:
+        for found in known:
+            task.shared.fetch(trial_folder(task.folder, found), found.key, with_weights=False)
+    states = {found.key: read_state(trial_folder(task.folder, found)) for found in known}
+    return {key: state for key, state in states.items() if state is not None}
+
+
+def _require_complete(task: SearchTask, configurations: Configurations) -> None:
+    """Refuses a search that ended before its method was through with it.
 
     Raises:
         PlatformError: A trial that is not out has not reached the last rung.
     """
-    rows = []
-    for found in configurations:
-        state = read_state(trial_folder(task.folder, found))
-        targets = tuple(epoch.tuning_target for epoch in state.history) if state else ()
-        rows.append(TrialRow(found.key, found.backbone, found.number, targets))
-    due = standing(rows, rungs=search.rungs, reduction=search.reduction)
-    short = [
-        row.key for row in rows if not due[row.key].is_out and len(row.targets) < due[row.key].until
-    ]
+    short = configurations.unfinished(task.folder, _kept(task, configurations))
     if short:
         msg = (
             f"the search ended before {', '.join(short)} had been trained to the end; what the "
@@ -164,7 +193,7 @@ def _require_complete(
 
 
 def _settle(task: SearchTask, configuration: Configuration) -> TrialResult:
-    return settle_trial(task.folder, configuration, last_rung=task.rungs[-1])
+    return settle_trial(task.folder, configuration, last_rung=task.rungs[-1], shared=task.shared)
 
 
 def _trial(config: dict[str, Any], *, task: SearchTask) -> None:
@@ -172,45 +201,46 @@ def _trial(config: dict[str, Any], *, task: SearchTask) -> None:
     configuration = Configuration.model_validate(config["configuration"])
 
     def report(history: tuple[EpochMetrics, ...]) -> None:
-        tune.report({"history": [metrics.model_dump(mode="json") for metrics in history]})
+        rows = [metrics.model_dump(mode="json") for metrics in history]
+        tune.report({"history": rows, **comparable_target(history)})
 
     run_trial(configuration, task, report=report)
 
 
 def _tune(
     task: SearchTask,
-    configurations: Sequence[Configuration],
+    configurations: Configurations,
     *,
     search: SearchSection,
     listener: TrialListener,
 ) -> None:
     # What Ray writes of a search holds nothing that is needed after it.
-    record = task.folder / "ray"
+    record, filesystem = str(task.folder / "ray"), None
     shutil.rmtree(record, ignore_errors=True)
-    record.mkdir(parents=True)
+    if task.shared is not None:
+        record, filesystem = filesystem_for_ray(f"{task.shared.url}/ray")
     relay = Relay(listener.on_epoch, lambda found: listener.on_end(_settle(task, found)))
     gpus = search.gpus_per_trial if task.plan.device == "cuda" else 0.0
-    # The costliest begin first, so that no long trial is left alone at the end.
-    costs = {name: row.multiply_adds for name, row in BACKBONES.items()}
-    ordered = sorted(configurations, key=lambda found: -costs[found.backbone])
+    tune_config, space = configurations.for_ray(
+        task.folder, _kept(task, configurations), shared=task.shared
+    )
     tuner = tune.Tuner(
         tune.with_resources(
             tune.with_parameters(_trial, task=task), {"cpu": search.cpus_per_trial, "gpu": gpus}
         ),
-        param_space={"configuration": tune.grid_search([found.model_dump() for found in ordered])},
-        tune_config=tune.TuneConfig(
-            scheduler=GroupHalving(search.rungs, search.reduction), reuse_actors=True
-        ),
+        param_space=space,
+        tune_config=tune_config,
         run_config=tune.RunConfig(
             name="search",
-            storage_path=str(record),
+            storage_path=record,
+            storage_filesystem=filesystem,
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=search.max_failures),
             callbacks=[relay],
         ),
     )
     errors = [result.error for result in tuner.fit() if result.error is not None]
-    shutil.rmtree(record, ignore_errors=True)
+    shutil.rmtree(task.folder / "ray", ignore_errors=True)
     if errors:
         _raise(errors[0], attempts=search.max_failures + 1, storage=task.folder)
 

@@ -1,6 +1,9 @@
 """A patient's two CT phases and ROI -> what the network and the signature say of them."""
 
+import gzip
+import io
 import tempfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +13,7 @@ import numpy as np
 
 from components.errors import IntegrityError, PatientRejected
 from components.imaging.crop import crop_patient
+from components.imaging.segment import MAX_BYTES
 from components.networks.bundle import LoadedNetwork, load_network
 from components.networks.features import predict
 from components.nomogram.nomogram import Nomogram
@@ -28,12 +32,23 @@ SIGNATURE_FILE = "signature.json"
 _ASKED = "asked"
 """Stands for the pseudonym that a request does not carry."""
 
+_GZIP = b"\x1f\x8b"
+_CHUNK = 1 << 20
+
 
 class VolumeReading(Record):
-    """What the images of a patient say: probability of high risk, and the signature in SD."""
+    """What the images of a patient say: probability of high risk, and the signature in SD.
+
+    `features` (width,) are those of the network `network_id` at its layer `feature_layer`: they
+    have no meaning beside another network's. Where the network was made for several slices or
+    lesions of a patient, probability and features are means over them.
+    """
 
     dl_probability: float
     dl_signature: float
+    features: tuple[float, ...]
+    network_id: str
+    feature_layer: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +91,13 @@ def read_volumes(
     Raises:
         PredictionError: An image cannot be read, or images and ROI do not belong together.
     """
+    faults = [
+        fault
+        for name, content in (("arterial", arterial), ("portal_venous", portal_venous))
+        if (fault := _damage(name, content))
+    ]
+    if faults:
+        raise PredictionError(faults)
     with tempfile.TemporaryDirectory(prefix="armwise-") as name:
         paths = {
             "arterial": Path(name) / "arterial.nii.gz",
@@ -93,7 +115,29 @@ def read_volumes(
     return VolumeReading(
         dl_probability=float(said.probability[0]),
         dl_signature=float(reader.signature.apply(said.features.astype(np.float64))[0]),
+        features=tuple(float(feature) for feature in said.features[0]),
+        network_id=reader.network.card.network_id,
+        feature_layer=reader.network.card.feature_layer,
     )
+
+
+def _damage(name: str, content: bytes) -> str | None:
+    """What is wrong with a compressed volume as a whole; None where nothing is.
+
+    The crop needs its first part only, so that a file cut off behind it would go unnoticed.
+    """
+    if not content.startswith(_GZIP):
+        return None
+    n_bytes = 0
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+            while part := stream.read(_CHUNK):
+                n_bytes += len(part)
+                if n_bytes > MAX_BYTES:
+                    return f"{name}.nii.gz inflates to more than any CT has; export it again"
+    except (OSError, EOFError, zlib.error):
+        return f"{name}.nii.gz is cut off or damaged; export it again and send the whole file"
+    return None
 
 
 def predict_volumes(

@@ -22,6 +22,8 @@ _SUMMARY: dict[Verdict, str] = {
     "refused": "The challenger is not compared: {stays}.",
 }
 
+_ARM_ONLY = "A nomogram with a signature of such a network is not promoted by the gate."
+
 
 def decide(
     evidence: Evidence, section: PromotionSection, champion: ChampionFacts | None
@@ -32,7 +34,8 @@ def decide(
     champion each arm needs a difference in C within the margins, from the champion and from the
     first model ever approved (so that margins do not creep), and a sound slope. A challenger of
     another study, or of another data origin, or whose test patients took part in making it, is
-    refused.
+    refused. A signature of a network whose scores tell only the arms apart
+    decides nothing: its figures within the arms are then those of the clinical predictors.
 
     Raises:
         UsageError: An interval is not at the protocol's level.
@@ -48,6 +51,9 @@ def decide(
         arm: _judge(arm, one, section, champion) for arm, one in sorted(evidence.arms.items())
     }
     by_arm = {arm: _gravest([one.verdict for one in of]) for arm, of in findings.items()}
+    if evidence.arm_only is not None and evidence.signature is SignatureState.FITTED:
+        opening.append(f"{evidence.arm_only} {_ARM_ONLY}")
+        by_arm = {arm: _gravest([one, "cannot decide"]) for arm, one in by_arm.items()}
     reasons = [one.reason for of in findings.values() for one in of]
     return _decision(evidence, champion, by_arm, [*opening, *reasons])
 

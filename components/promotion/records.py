@@ -30,7 +30,8 @@ class Evidence(Record):
 
     `n_test_readings` says how often decisions have read these test patients, this one included.
     `not_independent` says why the test patients are no test of this challenger, None where they
-    are. `champion_version` is the recommender that the differences compare with, None for a first.
+    are; `arm_only` why the signature's scores tell only the arms apart, None where that is not so.
+    `champion_version` is the recommender that the differences compare with, None for a first.
     """
 
     study_id: str
@@ -39,6 +40,7 @@ class Evidence(Record):
     signature: SignatureState
     n_test_readings: int = Field(ge=1)
     not_independent: str | None = None
+    arm_only: str | None = None
     challenger_version: str | None = None
     champion_version: str | None = None
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from components.arms.baseline_records import Baselines
 from components.arms.optimism_records import Optimism
+from components.arms.radiomics_records import FeatureStability, RadiomicsLabel
 from components.arms.records import ArmModels
 from components.arms.subgroup_records import SubgroupReport
 from components.cohort.baseline import TableOne
@@ -11,10 +12,12 @@ from components.cohort.eligibility import Eligibility
 from components.cohort.gate_records import ValidationReport
 from components.cohort.label import LabelLedger
 from components.cohort.missingness import Missingness
+from components.networks.honesty_records import NetworkChecks
 from components.networks.records import BackboneChoice, SearchResult
 from components.nomogram.nomogram import Nomogram
 from components.promotion.records import Decision, Evidence
 from components.reporting.flow_diagram import PartCount
+from components.reporting.heat_content import HeatContent
 from components.reporting.records import DataSummary, Provenance, TestReading
 from components.signature.nested_records import NestedSignature
 from components.signature.report import SignatureReport
@@ -36,9 +39,13 @@ class ReportContent:
         readings: Every reading of the test patients so far, this run's last.
         search: The search of the backbones; None, as `choice`, where a run has no images.
         signature: None where no features were given.
+        heat: Where the network looks; None where a run has no images.
         nested: What the features are worth; None where that was not judged.
+        network_checks: What the search's figure is worth; None where a run has no images.
         optimism: None where the protocol asks for no resamples.
         subgroups: None where the protocol names none.
+        radiomics: Features of the ROI beside the backbones; None where none were computed.
+        radiomics_stability: None where the protocol asks for no stability.
         baselines: None where the protocol asks for none.
         evidence: None, as `decision`, where nothing was published.
         notes: What a reader must know of the tables that were read.
@@ -64,9 +71,13 @@ class ReportContent:
     search: SearchResult | None = None
     choice: BackboneChoice | None = None
     signature: SignatureReport | None = None
+    heat: HeatContent | None = None
     nested: NestedSignature | None = None
+    network_checks: NetworkChecks | None = None
     optimism: Optimism | None = None
     subgroups: SubgroupReport | None = None
+    radiomics: RadiomicsLabel | None = None
+    radiomics_stability: FeatureStability | None = None
     baselines: Baselines | None = None
     evidence: Evidence | None = None
     decision: Decision | None = None

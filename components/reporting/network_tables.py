@@ -3,7 +3,7 @@
 from components.networks.records import BackboneChoice, SearchResult, TrialResult
 from components.reporting.footnotes import Footnotes
 from components.reporting.html_table import Table, table
-from components.reporting.wording import ABSENT, estimate_text, number
+from components.reporting.wording import ABSENT, estimate_text, number, p_text
 
 _GIGA = 1e9
 
@@ -42,6 +42,33 @@ def backbone_table(choice: BackboneChoice) -> Table:
         notes=notes,
         marked_rows=_chosen(choice),
         text_columns=(1,),
+    )
+
+
+def pairs_table(choice: BackboneChoice) -> Table:
+    """The backbones against each other on the same patients."""
+    footnotes = Footnotes()
+    rows = [
+        (
+            f"{pair.first} \u2212 {pair.second}",
+            footnotes.cell(pair.difference),
+            p_text(pair.p) or ABSENT,
+            p_text(pair.p_holm) or ABSENT,
+        )
+        for pair in choice.pairs
+    ]
+    notes = [
+        "Both scores of a pair are of the same patients, out of fold: paired influence functions, "
+        "p-values adjusted by Holm for all pairs. They take the networks as given, whose training "
+        "patients overlap and whose configurations were chosen by these figures: the intervals "
+        "cover less than they say, as DeLong's do on such scores.",
+        *footnotes.lines(),
+    ]
+    return table(
+        "Backbones against each other: difference of the tuning targets",
+        ("Pair", "Difference", "p", "p, Holm"),
+        rows,
+        notes=notes,
     )
 
 
@@ -126,7 +153,8 @@ def trials_table(search: SearchResult) -> Table:
         "Seconds",
     )
     notes = [
-        f"Device: {search.device}; mixed precision: {'yes' if search.mixed_precision else 'no'}."
+        f"Device: {search.device}; mixed precision: {'yes' if search.mixed_precision else 'no'}.",
+        *_started_from(search),
     ]
     return table(
         "Trials of the search",
@@ -135,6 +163,16 @@ def trials_table(search: SearchResult) -> Table:
         notes=notes,
         text_columns=(6,),
     )
+
+
+def _started_from(search: SearchResult) -> list[str]:
+    """What the networks of each backbone were before their first epoch."""
+    started: dict[str, set[str]] = {}
+    for trial in search.trials:
+        if trial.initialization is not None:
+            named = "random weights" if trial.initialization == "random" else trial.initialization
+            started.setdefault(named, set()).add(trial.configuration.backbone)
+    return [f"Started from {named}: {', '.join(sorted(who))}." for named, who in started.items()]
 
 
 def _trial_row(trial: TrialResult) -> tuple[str, ...]:

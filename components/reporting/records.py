@@ -33,7 +33,10 @@ class StepTiming(Record):
 
 
 class TestReading(Record):
-    """An occasion on which the test patients' outcomes were looked at."""
+    """An occasion on which the test patients were looked at; `purpose` says what for.
+
+    Their outcomes, unless it says that images alone were read.
+    """
 
     __test__ = False  # pytest: this is no test class
 

@@ -7,11 +7,13 @@ from components.reporting.baselines_section import baselines_section
 from components.reporting.blocks import Section
 from components.reporting.cohort_section import cohort_section
 from components.reporting.content import ReportContent
+from components.reporting.heat_section import heat_section
 from components.reporting.html_table import template_environment
 from components.reporting.methods_section import methods_section
 from components.reporting.nested_section import nested_section
 from components.reporting.network_section import backbone_section
 from components.reporting.optimism_section import optimism_section
+from components.reporting.radiomics_section import radiomics_section
 from components.reporting.run_section import (
     declarations_section,
     deviations_section,
@@ -34,6 +36,12 @@ def report_sections(content: ReportContent) -> tuple[Section, ...]:
     ]
     if content.search is not None and content.choice is not None:
         found.append(backbone_section(content.search, content.choice, content))
+    if content.heat is not None:
+        imaging = content.protocol.imaging
+        found.append(heat_section(content.heat, imaging=imaging, origin=content.origin))
+    if content.radiomics is not None and content.choice is not None:
+        stability = content.radiomics_stability
+        found.append(radiomics_section(content.radiomics, content.choice, stability))
     if content.nested is not None:
         found.append(nested_section(content.nested, origin=content.origin))
     if content.signature is not None:

@@ -1,5 +1,6 @@
 """How well the backbones tell high from low risk, never pooled without its arms beside it."""
 
+import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ from components.reporting.style import (
 )
 from components.reporting.wording import MODEL_NAMES, SPLIT_NAMES, days_text
 from components.study.results import Estimate
-from components.study.vocabulary import DataOrigin
+from components.study.vocabulary import DataOrigin, TreatmentArm
 
 _POOLED_COLOR = INK
 
@@ -29,16 +30,24 @@ _POOLED_COLOR = INK
 def draw_backbone_roc(
     rows: Sequence[BackboneRow], *, horizon_days: float, origin: DataOrigin
 ) -> Figure:
-    """Out-of-fold ROC curves of the backbones; beside them AUC within each arm, pooled, arm only.
+    """Out-of-fold ROC curves of the backbones within arms and pooled; all AUCs, and the arm's own.
 
     The arm alone predicts the label well, so a pooled curve shows less than it seems to.
     """
-    figure = new_figure(8.6, 3.7, origin=origin)
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
-    _draw_curves(left, rows)
-    left.set_title(f"ROC at {days_text(horizon_days)}, arms pooled")
-    _draw_auc_rows(right, rows)
-    right.set_title("AUC by arm, pooled, arm alone")
+    arms = list(dict.fromkeys(arm for row in rows for arm in row.arm_rocs))
+    groups: list[TreatmentArm | None] = [*arms, None]
+    n_rows = math.ceil((len(groups) + 1) / 2)
+    figure = new_figure(8.6, 3.7 * n_rows, origin=origin)
+    panels = list(figure.subplots(n_rows, 2, squeeze=False, width_ratios=(1, 1.25)).flat)
+    for axes, arm in zip(panels, groups, strict=False):
+        _draw_curves(axes, rows, arm)
+        where = "arms pooled" if arm is None else f"within {arm.label}"
+        axes.set_title(f"ROC at {days_text(horizon_days)}, {where}")
+    last, *unused = panels[len(groups) :]
+    _draw_auc_rows(last, rows)
+    last.set_title("AUC by arm, pooled, arm alone")
+    for axes in unused:
+        axes.set_axis_off()
     return figure
 
 
@@ -53,12 +62,15 @@ def roc_axes(axes: Axes) -> None:
     axes.grid(visible=True)
 
 
-def _draw_curves(axes: Axes, rows: Sequence[BackboneRow]) -> None:
+def _draw_curves(axes: Axes, rows: Sequence[BackboneRow], arm: TreatmentArm | None) -> None:
     roc_axes(axes)
     for index, row in enumerate(rows):
+        curve = row.roc if arm is None else row.arm_rocs.get(arm)
+        if curve is None:
+            continue
         axes.plot(
-            row.roc.false_positive_rate,
-            row.roc.true_positive_rate,
+            curve.false_positive_rate,
+            curve.true_positive_rate,
             color=series_color(index),
             lw=2.2 if row.is_chosen else 1.3,
             ls="-" if row.is_chosen else (0, (4 - index, 1.5)),

@@ -10,6 +10,8 @@ from rich.text import Text
 
 from components.arms.records import ArmModels
 from components.cohort.eligibility import Excluded
+from components.networks.arm_signal import signal_sentence
+from components.networks.honesty_records import NetworkChecks
 from components.networks.records import BackboneChoice
 from components.promotion.records import Decision
 from components.reporting.flow_diagram import PartCount
@@ -39,6 +41,7 @@ class SummaryContent:
         decision: None where nothing was published.
         excluded: Who was left out by a rule of eligibility.
         departures: What the profile `sound` would have done otherwise, in one line.
+        network_checks: What the search's figure is worth, where that was judged.
         nested: What given features are worth, where that was judged: it stands first.
         notes: What a reader must know of the tables that were read.
         places: Where to look, by what is there: report, nomograms, MLflow run.
@@ -58,6 +61,7 @@ class SummaryContent:
     excluded: tuple[Excluded, ...] = ()
     departures: str | None = None
     nested: NestedSignature | None = None
+    network_checks: NetworkChecks | None = None
     notes: tuple[str, ...] = ()
     places: dict[str, str] = field(default_factory=dict)
     commands: dict[str, str] = field(default_factory=dict)
@@ -68,11 +72,14 @@ def render_summary(content: SummaryContent) -> Group:
     lines: list[RenderableType] = []
     if content.nested is not None:
         lines += [*nested_lines(content.nested), Text()]
+    said = _signal(content.choice)
+    if said is not None:
+        lines.append(Text(said, style="bold yellow"))
     if content.arms[0].signature is SignatureState.NULL:
         lines.append(Text(NULL_SIGNATURE, style="bold yellow"))
     lines += [Text(content.title, style="bold"), _cohort(content), Text()]
     if content.choice is not None:
-        lines += [_backbones(content.choice), Text()]
+        lines += [_backbones(content.choice, content.network_checks), Text()]
     lines += [_models(content.arms), Text()]
     if content.decision is not None:
         lines += _decision(content.decision)
@@ -85,6 +92,11 @@ def render_summary(content: SummaryContent) -> Group:
     spent, platforms = seconds_text(content.seconds), seconds_text(content.platform_seconds)
     lines.append(Text(f"{spent} in all, {platforms} of it the platforms", style="dim"))
     return Group(*lines)
+
+
+def _signal(choice: BackboneChoice | None) -> str | None:
+    row = None if choice is None else choice.chosen_row
+    return None if row is None or row.signal is None else signal_sentence(row.signal)
 
 
 def _cohort(content: SummaryContent) -> Text:
@@ -102,7 +114,13 @@ def _cohort(content: SummaryContent) -> Text:
     return line
 
 
-def _backbones(choice: BackboneChoice) -> RichTable:
+def _honest(checks: NetworkChecks | None) -> str:
+    if checks is None or checks.nested is None:
+        return ""
+    return f"\nhonest (nested cross-validation): target {_short(checks.nested.estimate)}"
+
+
+def _backbones(choice: BackboneChoice, checks: NetworkChecks | None) -> RichTable:
     table = _table("Backbones, out of fold (95% interval)")
     table.add_column("Backbone", no_wrap=True)
     arms = list(choice.rows[0].within_arm_auc) if choice.rows else []
@@ -117,7 +135,7 @@ def _backbones(choice: BackboneChoice) -> RichTable:
             *(_short(cell) for cell in cells),
             style="bold" if row.is_chosen else None,
         )
-    table.caption = f"* selected: {choice.reason}"
+    table.caption = f"* selected: {choice.reason}{_honest(checks)}"
     return table
 
 

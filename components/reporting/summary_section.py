@@ -7,6 +7,7 @@ from components.reporting.footnotes import Footnotes
 from components.reporting.html_table import Table, table
 from components.reporting.model_tables import c_index_table
 from components.reporting.nested_section import conclusion
+from components.reporting.network_section import signal_blocks
 from components.reporting.tables import decision_table
 from components.reporting.wording import ABSENT, count_text, estimate_text
 from components.study.vocabulary import SignatureState, Split
@@ -22,6 +23,8 @@ def summary_section(content: ReportContent) -> Section:
     blocks: list[Block] = []
     if content.nested is not None:
         blocks.append(Prose(conclusion(content.nested), tone="key"))
+    if content.choice is not None:
+        blocks += signal_blocks(content.choice)
     if content.signature_state is SignatureState.NULL:
         blocks.append(Prose(NULL_SIGNATURE, tone="warning"))
     blocks += [Prose(_gate_sentence(content), "key"), _tiles(content), Rows(_cohort_table(content))]

@@ -134,7 +134,9 @@ def not_assessable_table(entries: Iterable[NotAssessable]) -> Table:
     return table("Not assessable", ("Rule", "What is missing"), rows, text_columns=(1,))
 
 
-def ledger_table(ledger: LabelLedger, *, unknown: str = "ipcw") -> Table:
+def ledger_table(
+    ledger: LabelLedger, *, unknown: str = "ipcw", title: str = "Patients by risk label"
+) -> Table:
     """How many patients have a risk label, and how many are censored before they could."""
     horizon = days_text(ledger.horizon_days)
     rows = [
@@ -162,7 +164,7 @@ def ledger_table(ledger: LabelLedger, *, unknown: str = "ipcw") -> Table:
         f"{_UNKNOWN[unknown]} Effective n: what weights by the inverse probability of not being "
         "censored leave (Kish). Unknown patients stay in every survival model."
     ]
-    return table("Patients by risk label", columns, rows, notes=notes, text_columns=(1,))
+    return table(title, columns, rows, notes=notes, text_columns=(1,))
 
 
 def decision_table(decision: Decision, evidence: Evidence) -> Table:

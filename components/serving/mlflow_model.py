@@ -107,7 +107,9 @@ class BackboneModel(PythonModel):
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> list[dict[str, Any]]:
-        """One answer a row: `dl_probability`, `dl_signature` and where they come from.
+        """One answer a row: probability, signature, deep features, and where they come from.
+
+        See `VolumeReading`.
 
         Raises:
             InputRefused: An image is missing or cannot be read.

@@ -43,10 +43,10 @@ def needs_of(
         n_patients: With images.
         cores: Of this machine.
     """
-    search, px = protocol.search, protocol.imaging.crop_px
+    search, px, slices = protocol.search, protocol.imaging.crop_px, protocol.imaging.slices
     weights = sum(_WEIGHTS_MIB[name] for name in protocol.backbone.names) / 1024
     states = weights * _STATE_FACTOR * search.folds * search.configurations
-    crops = n_patients * 3 * px * px * 4 / GIB
+    crops = n_patients * slices * 3 * px * px * 4 / GIB
     # Twice: once in the cache, once in the remote.
     copies = 0.0 if data_is_kept else 2 * folder_bytes(data) / GIB
     trials = max(1, int(cores / search.cpus_per_trial))

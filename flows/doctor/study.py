@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 
 from components.cohort.dataset import Dataset
 from components.errors import ArmwiseError
-from components.networks.weight_files import IMAGENET_FILES, checked_digest, weights_path
+from components.networks.weight_files import checked_digest, starting_weights
 from components.platform.data_version import recorded_md5
 from components.platform.withdrawal_ledger import require_finished
 from components.study.protocol import Protocol, read_protocol
@@ -30,7 +30,7 @@ def examine_protocol(settings: Settings) -> tuple[Protocol | None, Finding]:
 def examine_study(settings: Settings, protocol: Protocol | None) -> Iterator[Finding]:
     """What a run reads."""
     yield _data(settings)
-    if protocol is not None and protocol.backbone.weights == "imagenet":
+    if protocol is not None and protocol.backbone.weights != "random":
         yield _weights(protocol)
     yield _newcomers(settings)
     yield _withdrawal(settings)
@@ -79,21 +79,34 @@ def _data(settings: Settings) -> Finding:
 
 def _weights(protocol: Protocol) -> Finding:
     section = protocol.backbone
-    paths = [weights_path(IMAGENET_FILES[name], section.weights_dir) for name in section.names]
+    named = [starting_weights(section, name) for name in section.names]
+    files = [weights for weights in named if weights is not None]
     wrong = []
-    for path in paths:
+    for weights in files:
         try:
-            checked_digest(path)
+            checked_digest(weights)
         except ArmwiseError as error:
             wrong.append(str(error).split(";")[0])
-    expected = f"{len(paths)} files of torchvision, SHA-256 as in their names"
+    expected = f"{len(files)} files of weights, SHA-256 as {_stated(section.weights)}"
     if not wrong:
-        return judged("weights", "ok", expected=expected, found=str(paths[0].parent))
+        return judged("weights", "ok", expected=expected, found=str(files[0].path.parent))
+    advice = _weights_advice(section.weights, is_cache=not section.weights_dir)
+    return judged("weights", "missing", expected=expected, found="; ".join(wrong), advice=advice)
+
+
+def _stated(weights: str) -> str:
+    return "in their names" if weights == "imagenet" else "in backbone.weights_files"
+
+
+def _weights_advice(weights: str, *, is_cache: bool) -> str:
+    if weights == "file":
+        return "correct path and sha256 in backbone.weights_files"
     advice = (
         "put torchvision's files there, name their folder in backbone.weights_dir, or set "
         "backbone.weights to random"
     )
-    return judged("weights", "missing", expected=expected, found="; ".join(wrong), advice=advice)
+    fetched = "; a missing one is fetched where download.pytorch.org answers"
+    return advice + fetched if is_cache else advice
 
 
 def _newcomers(settings: Settings) -> Finding:

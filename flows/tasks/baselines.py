@@ -13,7 +13,7 @@ from components.arms.radiomics import radiomics_scores
 from components.cohort.schema import Variable
 from components.errors import FitFailed
 from components.study.protocol import Protocol
-from components.study.results import ArtifactRef
+from components.study.results import Adaptation, ArtifactRef
 from flows.steps import Result, step_task
 from flows.tasks.arms import patients_of, with_scores
 from flows.tasks.cohort import read_cohort
@@ -43,7 +43,8 @@ def fit_baselines(
         signature: Result of step `signature`.
         protocol: The science.
         codebook: What the predictors are.
-        radiomics: `table` and `source` of hand-crafted features, where they are given.
+        radiomics: `table` and `source` of hand-crafted features, where they are given or computed;
+            with `batches` by patient where they are to be harmonised, and the `adaptations` told.
     """
     del step, key
     with current_display().step("Baselines") as progress:
@@ -52,7 +53,7 @@ def fit_baselines(
             progress.note = _NOT_ASKED
             return {"baselines": None, "adaptations": []}
         table = with_scores(read_cohort(cohort), signature)
-        table, radiomic, notes = _with_radiomics(table, radiomics, protocol)
+        table, radiomic, notes, harmonised = _with_radiomics(table, radiomics, protocol)
         arms: list[ArmPatients] = []
         found: list[ArmBaselines] = []
         for done, arm in enumerate(protocol.study.arms, start=1):
@@ -75,7 +76,7 @@ def fit_baselines(
         progress.note = f"{sum(len(one.models) for one in found)} Cox models"
     return {
         "baselines": baselines.model_dump(mode="json", by_alias=True),
-        "adaptations": [one.model_dump() for one in baselines.adaptations],
+        "adaptations": [one.model_dump() for one in (*baselines.adaptations, *harmonised)],
     }
 
 
@@ -95,11 +96,12 @@ def given_radiomics(results: Mapping[str, Result]) -> dict[str, Any] | None:
 
 def _with_radiomics(
     table: pd.DataFrame, radiomics: Result | None, protocol: Protocol
-) -> tuple[pd.DataFrame, RadiomicsSignature | None, list[str]]:
+) -> tuple[pd.DataFrame, RadiomicsSignature | None, list[str], list[Adaptation]]:
     """The cohort with the radiomics signature as a column, unless it is null or there is none."""
     if radiomics is None:
-        return table, None, []
+        return table, None, [], []
     features = pd.read_parquet(ArtifactRef.model_validate(radiomics["table"]).verified())
+    asked, batches = protocol.radiomics, radiomics.get("batches")
     try:
         found = radiomics_scores(
             features,
@@ -107,9 +109,13 @@ def _with_radiomics(
             source=radiomics["source"],
             section=protocol.signature,
             seed=protocol.study.seed,
+            batches=None if batches is None else pd.Series(batches),
+            by=None if batches is None or asked is None else asked.harmonise_by,
         )
     except FitFailed as error:
-        return table, None, [f"Radiomics: no signature could be fitted: {error}."]
+        return table, None, [f"Radiomics: no signature could be fitted: {error}."], []
+    told = radiomics.get("adaptations", [])
+    said = [one for one in found.adaptations if one.model_dump() not in told]
     if found.signature.is_null:
-        return table, found.signature, [_NULL]
-    return table.join(found.scores), found.signature, []
+        return table, found.signature, [_NULL], said
+    return table.join(found.scores), found.signature, [], said

@@ -9,7 +9,7 @@ import pandas as pd
 
 from components.cohort.baseline import OBSERVED_TIME, TableOne, table_one
 from components.cohort.clinical_table import read_clinical
-from components.cohort.dataset import Dataset, read_table
+from components.cohort.dataset import Dataset
 from components.cohort.eligibility import assess_eligibility
 from components.cohort.endpoint import survival_target, with_endpoint
 from components.cohort.label import label_ledger
@@ -17,6 +17,7 @@ from components.cohort.missingness import missingness
 from components.cohort.schema import Variable
 from components.cohort.split_rules import require_both_sides, standing_elsewhere
 from components.cohort.splitting import assign_folds, complete_split, split_hash
+from components.cohort.stored_split import read_split
 from components.errors import CohortRejected
 from components.study.protocol import Protocol
 from components.study.randomness import step_seed
@@ -122,7 +123,7 @@ def _split(
 ) -> tuple[pd.Series, list[Adaptation]]:
     """Each patient's side; what the stored split says otherwise than the protocol's rule."""
     section = protocol.split
-    stored = read_table(dataset.split_path).set_index("patient_id")["split"]
+    stored = read_split(dataset.split_path)
     split = complete_split(stored, table, section=section, study_key=study_key)
     if section.by != "random":
         require_both_sides(split, table["arm"], section)

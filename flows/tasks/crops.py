@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from components.cohort.dataset import Dataset
 from components.errors import PatientRejected
-from components.imaging.crop import crop_patient, missing_phases
+from components.imaging.crop import crop_patient, missing_phases, stack_crops
 from components.study.files import written_whole
 from components.study.protocol import ImagingSection
 from components.study.results import Adaptation, ArtifactRef, Quarantined
@@ -67,7 +67,8 @@ def crop_rois(
             else:
                 crops[patient_id] = outcome.model_dump()
             progress.update(done, len(patient_ids), "patients")
-        progress.note = f"{len(crops)} patients, {section.crop_px} px"
+        slices = f", {section.slices} slices" if section.slices > 1 else ""
+        progress.note = f"{len(crops)} patients, {section.crop_px} px{slices}"
     blank = [
         patient
         for patient in crops
@@ -95,6 +96,9 @@ def _save(path: Path, crop: NDArray[np.float32]) -> None:
 
 
 def load_crops(result: Result, patient_ids: Sequence[str]) -> NDArray[np.float32]:
-    """The crops (n_patients, 3, crop_px, crop_px) of a `crops` result, in the patients' order."""
+    """The crops (n_patients, 3, crop_px, crop_px) of a `crops` result, in the patients' order.
+
+    Of several slices or lesions they are (n_patients, S, 3, crop_px, crop_px).
+    """
     paths = [ArtifactRef.model_validate(result["crops"][patient]).path for patient in patient_ids]
-    return np.stack([np.load(path, allow_pickle=False) for path in paths])
+    return stack_crops([np.load(path, allow_pickle=False) for path in paths])

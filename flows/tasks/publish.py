@@ -10,6 +10,7 @@ from components.arms.metrics import evaluation_metrics
 from components.arms.records import ArmModels
 from components.cohort.dataset import Dataset
 from components.errors import FitFailed
+from components.networks.arm_signal import signal_sentence
 from components.networks.records import NetworkCard
 from components.platform.champion import champion_facts, promote
 from components.platform.model_version import ModelVersion
@@ -135,6 +136,7 @@ def _judged(
         champion=champion,
         tracking=tracking,
         n_test_readings=on_test_reading("evidence for a promotion decision"),
+        arm_only=_arm_only(results),
     )
     decision = decide(evidence, protocol.promotion, champion)
     judgement = Judgement(models=judged_models, evidence=evidence, decision=decision)
@@ -152,6 +154,7 @@ def _evidence(
     champion: ChampionFacts | None,
     tracking: Tracking,
     n_test_readings: int,
+    arm_only: str | None,
 ) -> Evidence:
     comparable = (
         champion is not None
@@ -184,8 +187,19 @@ def _evidence(
         signature=next(iter(models.values())).signature,
         n_test_readings=n_test_readings,
         not_independent=_not_independent(protocol) if dataset is not None else None,
+        arm_only=arm_only,
         champion_version=champion.recommender_version if champion else None,
     )
+
+
+def _arm_only(results: Mapping[str, Result]) -> str | None:
+    """What is to be said where the chosen network's scores tell only the arms apart."""
+    if "search" not in results:
+        return None
+    row = read_search(results["search"])[1].chosen_row
+    if row is None or row.signal is None or row.signal.verdict != "arm_only":
+        return None
+    return signal_sentence(row.signal)
 
 
 def _not_independent(protocol: Protocol) -> str | None:

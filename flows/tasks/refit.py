@@ -3,15 +3,16 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
+from components.networks.backbones import feature_layer
 from components.networks.bundle import CARD_FILE, WEIGHTS_FILE, load_network
+from components.networks.calibrating import write_temperature
 from components.networks.device import pick_device
 from components.networks.feature_table import Role, write_features
 from components.networks.features import Predictions, predict
 from components.networks.records import NetworkCard
 from components.networks.refit import fold_predictions, refit
 from components.networks.training import plan_training
+from components.networks.training_set import TrainingSet
 from components.study.protocol import Protocol
 from components.study.results import ArtifactRef
 from components.study.vocabulary import Split
@@ -60,7 +61,15 @@ def refit_network(
         folder.mkdir(parents=True, exist_ok=True)
         device = pick_device()
         folds = [
-            _write_fold(folder, fold, name, said, patients.patient_ids, patients.fold_of)
+            _write_fold(
+                folder,
+                fold,
+                name,
+                said,
+                patients,
+                weights=trial.fold_networks[fold],
+                layer=feature_layer(protocol.backbone, choice.configuration.backbone).layer,
+            )
             for fold, (name, said) in enumerate(
                 fold_predictions(trial, patients.crops, device=device).items()
             )
@@ -75,7 +84,10 @@ def refit_network(
             imaging_hash=protocol.hash(["imaging"]),
             channels=CHANNELS,
             folder=folder / "network",
+            stopped_epochs=trial.stopped_epochs,
         )
+        row = choice.chosen_row
+        temperature = write_temperature(row.calibration if row else None, folder / "network")
         test_ids = list(table.index[table["split"] == Split.TEST.value])
         network = load_network(folder / "network", device=device).network
         on_test_reading("deep features and probability of the refit network")
@@ -89,10 +101,11 @@ def refit_network(
     return {
         "network": {
             name: ArtifactRef.of(folder / "network" / name).model_dump()
-            for name in (WEIGHTS_FILE, CARD_FILE)
+            for name in (WEIGHTS_FILE, CARD_FILE, *([temperature.name] if temperature else []))
         },
         "network_folder": str(folder / "network"),
         "card": card.model_dump(mode="json", by_alias=True),
+        "adaptations": [said.model_dump() for said in card.adaptations],
         "fold_features": folds,
         "features": deployed,
         "test_patients": test_ids,
@@ -105,20 +118,22 @@ def _write_fold(
     fold: int,
     name: str,
     said: Predictions,
-    patient_ids: tuple[str, ...],
-    fold_of: np.ndarray,
+    patients: TrainingSet,
+    *,
+    weights: ArtifactRef,
+    layer: str,
 ) -> Result:
     held_out: Role = "held_out"
     fit: Role = "fit"
-    parts = [held_out if number == fold else fit for number in fold_of]
+    parts = [held_out if number == fold else fit for number in patients.fold_of]
     reference = write_features(
         folder / f"features-fold-{fold}.parquet",
         said.features,
-        patient_ids=patient_ids,
+        patient_ids=patients.patient_ids,
         roles=parts,
         network_id=name,
-        weights_sha256=name.rsplit("/", 1)[-1],
-        layer="globally pooled last convolution",
+        weights_sha256=weights.sha256,
+        layer=layer,
     )
     return {"network_id": name, "table": reference.model_dump()}
 

@@ -22,7 +22,8 @@ from components.study.results import Adaptation, ArtifactRef, Estimate, Quaranti
 from components.study.vocabulary import Split, TreatmentArm
 from components.survival.kaplan_meier import median_follow_up
 from flows.gate_answers import gate_reports
-from flows.search_result import read_search
+from flows.heat_result import read_heat_maps
+from flows.search_result import read_checks, read_search
 from flows.steps import Result, step_task
 from flows.tasks.arms import read_arms
 from flows.tasks.baselines import read_baselines
@@ -30,6 +31,7 @@ from flows.tasks.cohort import read_cohort
 from flows.tasks.nested import read_nested
 from flows.tasks.nomograms import read_nomograms
 from flows.tasks.optimism import read_optimism
+from flows.tasks.radiomics import read_radiomics, read_stability
 from flows.tasks.subgroups import read_subgroups
 from flows.terminal import current_display
 
@@ -88,11 +90,15 @@ def _where_done(results: dict[str, Result]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "search" in results:
         found["search"], found["choice"] = read_search(results["search"])
+    found["heat"] = read_heat_maps(results)
     if "report" in results.get("signature", {}):
         found["signature"] = SignatureReport.model_validate(results["signature"]["report"])
     found["nested"] = read_nested(results)
+    found["network_checks"] = read_checks(results)
     found["optimism"], found["subgroups"] = read_optimism(results), read_subgroups(results)
     found["baselines"] = read_baselines(results)
+    found["radiomics"] = read_radiomics(results)
+    found["radiomics_stability"] = read_stability(results)
     if "publish" in results:
         found["evidence"] = Evidence.model_validate(results["publish"]["evidence"])
         found["decision"] = Decision.model_validate(results["publish"]["decision"])

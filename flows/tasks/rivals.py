@@ -9,7 +9,7 @@ import pandas as pd
 
 from components.arms.records import ArmModels
 from components.cohort.dataset import Dataset
-from components.imaging.crop import crop_patient
+from components.imaging.crop import crop_patient, stack_crops
 from components.nomogram.nomogram import Nomogram
 from components.prediction.recommender import uses_signature
 from components.promotion.evidence import rival_difference
@@ -51,7 +51,7 @@ def open_rival(
     from components.prediction.volumes import open_reader
 
     reader = open_reader(folder)
-    crops = np.stack(
+    crops = stack_crops(
         [
             crop_patient(
                 patient,

@@ -13,8 +13,8 @@ from components.networks.pruning import keep_networks_of
 from components.networks.selection import choose
 from components.networks.training import plan_training
 from components.networks.training_set import TrainingSet
-from components.platform.halving import epochs_of_group
 from components.platform.search import run_search
+from components.platform.search_methods import epochs_at_most
 from components.study.protocol import Protocol
 from components.study.vocabulary import Split
 from flows.steps import Result, step_task
@@ -33,6 +33,7 @@ def search_backbones(
     crops: Result,
     protocol: Protocol,
     storage: Path,
+    shared: str | None,
     session: Callable[[], AbstractContextManager[None]],
     runs: Callable[..., SearchRuns],
     on_test_reading: Callable[[str], object],
@@ -45,7 +46,8 @@ def search_backbones(
         cohort: Result of step `cohort`.
         crops: Result of step `crops`.
         protocol: The science.
-        storage: Folder of the trials' states, seen by all nodes.
+        storage: Folder of the trials' states.
+        shared: Where a cluster's nodes keep them while the search runs.
         session: Opens Ray.
         runs: Makes the listener that writes MLflow's runs and moves the bar.
         on_test_reading: Told of each reading of the test patients; sound protocols have none here.
@@ -56,11 +58,7 @@ def search_backbones(
         table = read_cohort(cohort)
         patients = training_set(table, crops)
         listener = runs(progress=progress)
-        listener.total_epochs = len(protocol.backbone.names) * epochs_of_group(
-            protocol.search.configurations,
-            rungs=protocol.search.rungs,
-            reduction=protocol.search.reduction,
-        )
+        listener.total_epochs = len(protocol.backbone.names) * epochs_at_most(protocol.search)
         with session():
             found = run_search(
                 patients,
@@ -70,6 +68,7 @@ def search_backbones(
                 evaluation=protocol.evaluation,
                 seed=protocol.study.seed,
                 storage=storage,
+                shared=shared,
                 listener=listener,
             )
         choice = choose(

@@ -49,7 +49,11 @@ class SearchRuns:
     def on_end(self, result: TrialResult) -> None:
         """Closes a trial's run."""
         run = self._trial_run(result.configuration)
-        self._tracking.set_tags(run, {"armwise.trial": result.status})
+        started = {
+            "armwise.initialization": result.initialization or "not recorded",
+            "armwise.diverged": str(result.has_diverged).lower(),
+        }
+        self._tracking.set_tags(run, {"armwise.trial": result.status, **started})
         self._tracking.finish(run, "FINISHED")
 
     def complete(self, search: SearchResult, choice: BackboneChoice) -> dict[str, str]:
@@ -75,6 +79,7 @@ class SearchRuns:
             {
                 "armwise.chosen": str(row.is_chosen).lower(),
                 "armwise.best_configuration": row.configuration.key,
+                "armwise.initialization": row.initialization or "not recorded",
             },
         )
         self._tracking.finish(run, "FINISHED")
@@ -135,7 +140,12 @@ def _row_metrics(row: BackboneRow) -> dict[str, float]:
     rows += [
         (arm.value, _NETWORK, "auc_cd", estimate) for arm, estimate in row.within_arm_auc.items()
     ]
+    if row.signal is not None:
+        difference = row.signal.pooled_minus_arm_only
+        rows.append(("pooled", _NETWORK, "auc_cd_minus_arm_only", difference))
     metrics = _test_metrics(row)
+    if row.calibration is not None:
+        metrics |= row.calibration.metrics()
     for group, model, estimator, estimate in rows:
         name = metric_name("oof", group, model, estimator, estimate.horizon_days)
         metrics |= estimate_metrics(name, estimate)

@@ -9,6 +9,7 @@ from components.cohort.clinical_table import read_clinical
 from components.cohort.dataset import Dataset, read_table
 from components.cohort.followup_checks import follow_up_of_arms
 from components.cohort.gate_records import ValidationReport
+from components.cohort.stored_split import read_split
 from components.platform.data_quality import validate_clinical, validate_manifest
 from components.platform.figures_quality import validate_follow_up
 from components.study.protocol import Protocol
@@ -38,6 +39,8 @@ def validate_data(
     display = current_display()
     with display.step("Validation") as progress:
         dataset.card()
+        if dataset.split_path.exists():
+            read_split(dataset.split_path)
         table = read_clinical(dataset, predictors=protocol_predictors(protocol))
         intake = dataset.intake()
         with display.platform("Great Expectations"):

@@ -46,6 +46,16 @@ def test_an_unreadable_table_stops_the_flow(study):
     assert_stopped(done, study, "clinical.parquet")
 
 
+def test_a_patient_who_trains_and_tests_stops_the_flow(study):
+    path = study / "data" / "split.parquet"
+    split = pd.read_parquet(path)
+    patient = split.loc[split["split"] == "test", "patient_id"].iloc[0]
+    again = pd.DataFrame({"patient_id": [patient], "split": ["train"]})
+    pd.concat([split, again]).to_parquet(path)
+    done = armwise("retrain", "--protocol", "smoke", study=study)
+    assert_stopped(done, study, "split.parquet", f"{patient} as a training and as a test patient")
+
+
 def test_too_many_quarantined_patients_stop_the_flow(study):
     rewrite(study, lambda table: table.assign(os_days=table["os_days"].where(table.index > 30, -1)))
     done = armwise("retrain", "--protocol", "smoke", study=study)

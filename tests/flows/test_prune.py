@@ -57,6 +57,7 @@ def debris(home):
         write(home / "steps/cohort-old/cohort.parquet"),
         write(home / "crops/ab/abd.npy"),
         write(home / "crops/ab/abd.npy.77.part"),
+        write(home / "radiomics/ab/abd.json"),
         write(home / "search/one/trials/lost/state.json"),
         write(home / "results/armwise-crops-old", "{}"),
         write(home / "logs/retrain-1.log"),

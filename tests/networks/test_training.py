@@ -5,19 +5,19 @@ import pytest
 import torch
 
 from components.networks.configurations import draw_configurations
+from components.networks.crops import Crops
 from components.networks.crossvalidation import start_crossvalidation
 from components.networks.device import training_thread
 from components.networks.features import predict
 from components.networks.labels import Lesson, fold_lessons, lesson
+from components.networks.losses import weighted_loss
 from components.networks.records import Configuration
+from components.networks.steps import learning_rate_at
 from components.networks.training import (
-    Crops,
-    learning_rate_at,
     plan_training,
     precision_adaptations,
     start_learner,
     train_epoch,
-    weighted_loss,
 )
 from components.survival.discrimination import auc_ipcw
 from tests.networks.conftest import draw_cohort
@@ -67,7 +67,7 @@ def test_the_loss_is_the_weighted_mean_against_softened_labels():
 @pytest.mark.parametrize("n", [2, 3, 9, 17])
 def test_no_batch_is_a_single_patient(cohort, configuration, plan, n):
     """Batch norm refuses a single image of one pixel, which is what 32 px end in."""
-    few = Lesson(np.arange(n), np.arange(n) % 2 * 1.0, np.ones(n))
+    few = Lesson(np.arange(n), np.arange(n) % 2 * 1.0, np.ones(n), cohort.arms[:n])
     learner = start_learner("few", configuration, few, plan=plan)
 
     loss = train_epoch(learner, configuration, Crops(cohort.crops, CPU), plan=plan)
@@ -99,7 +99,7 @@ def test_batch_statistics_are_those_of_the_last_epoch(cohort, configuration, pla
     )
     still = configuration.model_copy(update={"learning_rate": 0.0})
     plain = replace(
-        plan, section=plan.section.model_copy(update={"augment": False}), mixed_precision=False
+        plan, section=plan.section.model_copy(update={"augment": None}), mixed_precision=False
     )
     learner = start_learner("still", still, everyone, plan=plain)
     seen = []

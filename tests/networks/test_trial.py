@@ -74,6 +74,7 @@ def test_a_paused_trial_goes_on_and_ends_as_an_undisturbed_one(make_task, config
     assert (first, second, third) == ([1], [1, 2], [2])
     assert numbers(found) == numbers(expected)
     assert found.status == "finished"
+    assert (found.initialization, found.has_diverged) == ("random", False)
     assert len(found.fold_networks) == 3
     assert all(reference.verified() for reference in found.fold_networks)
 
@@ -123,7 +124,7 @@ def test_a_damaged_state_makes_the_trial_start_again(make_task, configuration, d
     )
 
 
-def test_a_diverged_trial_has_no_tuning_target(make_task, configuration, cohort):
+def test_a_diverged_trial_has_no_tuning_target_and_says_so_once(make_task, configuration, caplog):
     task = make_task("diverged")
     wild = configuration.model_copy(update={"learning_rate": 1e30})
 
@@ -132,6 +133,8 @@ def test_a_diverged_trial_has_no_tuning_target(make_task, configuration, cohort)
     state = read_state(trial_folder(task.folder, wild))
     assert [metrics.tuning_target for metrics in state.history] == [None, None]
     assert np.any([score is None for score in state.oof_scores])
+    assert caplog.text.count("resnet18-0 diverged in epoch ") == 1
+    assert settle_trial(task.folder, wild, last_rung=2).has_diverged
 
 
 def test_a_trial_that_was_never_begun_has_no_result(make_task, configuration):

@@ -19,5 +19,6 @@ class Printed(Heard):
 
 if __name__ == "__main__":
     patients, sections = cohort_and_sections()
+    sections["search"] = sections["search"].model_copy(update={"method": sys.argv[3]})
     with ray_session(temp_dir=Path(sys.argv[2]), num_cpus=2):
         run_search(patients, **sections, seed=SEED, storage=Path(sys.argv[1]), listener=Printed())

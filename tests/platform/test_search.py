@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import ray
 
 from components.errors import DataError, PatientRejected, PlatformError, UsageError
 from components.networks.selection import choose
+from components.networks.trial import read_state
 from components.platform.compute import ray_map, ray_session
 from components.platform.search import _fingerprint, run_search
 from components.study.protocol import (
@@ -122,9 +124,12 @@ def session(temp_dir):
         yield
 
 
-def search_with(listener, storage):
+def search_with(listener, storage, *, shared=None, **changes):
     patients, sections = cohort_and_sections()
-    return run_search(patients, **sections, seed=SEED, storage=storage, listener=listener)
+    sections["search"] = sections["search"].model_copy(update=changes)
+    return run_search(
+        patients, **sections, seed=SEED, storage=storage, listener=listener, shared=shared
+    )
 
 
 def numbers(result):
@@ -169,15 +174,18 @@ def test_one_configuration_of_each_backbone_is_trained_to_the_end(undisturbed):
 
 
 def test_a_killed_trial_comes_back_and_nothing_changes(undisturbed, tmp_path):
+    """With states at a shared place, which is cleared at the end."""
     expected, _ = undisturbed
     killer = Killer()
 
-    result = search_with(killer, tmp_path)
+    result = search_with(killer, tmp_path / "own", shared=f"file://{tmp_path}/shared")
 
     assert killer.killed is not None
     assert numbers(result) == numbers(expected)
     assert len(killer.epochs) == len(set(killer.epochs))
     assert len(killer.ends) == 4
+    assert all(n.exists() for trial in result.trials for n in trial.fold_networks)
+    assert [path for path in (tmp_path / "shared").rglob("*") if path.is_file()] == []
     patients, sections = cohort_and_sections()
     choices = [
         choose(
@@ -193,10 +201,19 @@ def test_a_killed_trial_comes_back_and_nothing_changes(undisturbed, tmp_path):
     assert choices[0] == choices[1]
 
 
-def test_a_search_whose_driver_was_killed_is_taken_up_again(undisturbed, tmp_path, temp_dir):
+TIMED = [pytest.param(method, marks=pytest.mark.campaign) for method in ("asha", "optuna")]
+
+
+@pytest.mark.parametrize("method", ["synchronous_halving", *TIMED])
+def test_a_search_whose_driver_was_killed_is_taken_up_again(
+    undisturbed, tmp_path, temp_dir, method
+):
     expected, _ = undisturbed
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.platform.search_process", str(tmp_path), f"{temp_dir}/k"],
+        [
+            *(sys.executable, "-m", "tests.platform.search_process"),
+            *(str(tmp_path), f"{temp_dir}/k", method),
+        ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -212,11 +229,17 @@ def test_a_search_whose_driver_was_killed_is_taken_up_again(undisturbed, tmp_pat
     kept = list(tmp_path.rglob("state.json"))
     assert kept
 
-    heard = Heard()
-    result = search_with(heard, tmp_path)
+    before = {path.parent.name: read_state(path.parent).history for path in kept}
 
-    assert numbers(result) == numbers(expected)
+    heard = Heard()
+    result = search_with(heard, tmp_path, method=method)
+
+    assert sorted(heard.ends) == sorted((t.configuration.key, t.status) for t in result.trials)
     assert len(heard.ends) == 4
+    after = {trial.configuration.key: trial.history for trial in result.trials}
+    assert all(after[key][: len(history)] == history for key, history in before.items())
+    if method == "synchronous_halving":
+        assert numbers(result) == numbers(expected)
 
 
 def test_a_search_of_other_data_or_sections_has_a_place_of_its_own():
@@ -235,6 +258,62 @@ def test_a_search_of_other_data_or_sections_has_a_place_of_its_own():
 
     assert len({*names, _fingerprint(patients, ["another plan"])}) == 6
     assert _fingerprint(patients, ["plan"]) == names[0]
+
+
+@pytest.mark.parametrize(
+    "method", ["asha", "optuna", pytest.param("random", marks=pytest.mark.campaign)]
+)
+def test_another_method_gives_each_backbone_its_budget_and_says_what_it_cannot_promise(
+    session, tmp_path, method
+):
+    heard = Heard()
+
+    result = search_with(heard, tmp_path, method=method, configurations=3)
+
+    assert result.method == method
+    keys = [trial.configuration.key for trial in result.trials]
+    assert keys == [f"{name}-{i}" for name in ("resnet18", "densenet121") for i in range(3)]
+    assert sorted(heard.ends) == sorted((t.configuration.key, t.status) for t in result.trials)
+    assert len(heard.epochs) == len(set(heard.epochs))
+    finished = [t for t in result.trials if t.status == "finished"]
+    assert {t.configuration.backbone for t in finished} == {"resnet18", "densenet121"}
+    assert all(t.epochs_done == 2 and len(t.fold_networks) == 2 for t in finished)
+    assert len(finished) == 6 or method == "asha"
+    said = [one.done for one in result.adaptations]
+    assert (f"search.method: {method}" in said) == (method != "random")
+
+    again = search_with(Heard(), tmp_path, method=method, configurations=3)
+
+    assert numbers(again) == numbers(result)
+
+
+def test_a_worker_reads_the_crops_in_place(session):
+    """They lie once in the object store, not once more in every worker."""
+
+    def is_a_copy(patients):
+        return patients.crops.flags["OWNDATA"] or patients.crops.flags["WRITEABLE"]
+
+    patients, _ = cohort_and_sections()
+
+    assert not ray.get(ray.remote(is_a_copy).remote(ray.put(patients)))
+
+
+def test_a_place_that_another_process_does_not_see_is_refused_before_anything_is_trained(
+    session, tmp_path
+):
+    """Memory of the driver's own stands for a folder that lies on its machine alone."""
+    patients, sections = cohort_and_sections()
+
+    with pytest.raises(PlatformError, match=r"does not see.*ARMWISE_SEARCH_STORAGE"):
+        run_search(
+            patients,
+            **sections,
+            seed=SEED,
+            storage=tmp_path / "s",
+            listener=Heard(),
+            shared="memory://search",
+        )
+    assert not (tmp_path / "s").exists()
 
 
 def refuse(number):

@@ -224,3 +224,22 @@ def test_models_whose_test_patients_took_part_in_a_choice_are_refused():
     decision = decide(evidence(not_independent=why, champion_version=None), SECTION, None)
     assert decision.verdict == "refused"
     assert why in decision.reasons
+
+
+def test_a_signature_that_knows_only_the_arm_decides_nothing():
+    why = "The network's scores tell the arms apart, not the patients."
+    first = evidence(arm_only=why, champion_version=None)
+    decision = decide(first, SECTION, None)
+
+    assert decide(evidence(champion_version=None), SECTION, None).verdict == "promote"
+    assert decision.verdict == "cannot decide"
+    assert set(decision.by_arm.values()) == {"cannot decide"}
+    assert any(why in reason for reason in decision.reasons)
+
+
+def test_a_worse_model_stays_worse_whatever_its_network_knows():
+    bad = GOOD.model_copy(
+        update={"difference": estimate(-0.1, -0.15, -0.06), "slope": estimate(0.3, 0.2, 0.4)}
+    )
+    said = decide(evidence(bad, bad), SECTION, CHAMPION).verdict
+    assert decide(evidence(bad, bad, arm_only="Only the arm."), SECTION, CHAMPION).verdict == said

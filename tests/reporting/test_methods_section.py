@@ -47,3 +47,20 @@ def test_models_that_were_not_fitted_are_not_named(content):
     text = said(replace(content, arms=arms))
     assert "Efron ties: clinical; " in text
     assert "ombined model" not in text
+
+
+def test_what_the_networks_learnt_and_how_long(content):
+    def with_backbone(**changes):
+        backbone = content.protocol.backbone.model_copy(update=changes)
+        return said(
+            replace(content, protocol=content.protocol.model_copy(update={"backbone": backbone}))
+        )
+
+    plain = with_backbone()
+    assert "The networks learnt the risk label" in plain
+    assert "heads were trained" not in plain
+    assert "held back" not in plain
+    assert "in 8 equal intervals" in with_backbone(loss="discrete_hazard", hazard_intervals=8)
+    assert "is not calibrated" in with_backbone(loss="cox")
+    assert "Only their heads were trained" in with_backbone(training="frozen_trunk")
+    assert "suited 25% of its own" in with_backbone(stopping="inner_split", inner_share=0.25)

@@ -4,9 +4,20 @@ from html.parser import HTMLParser
 
 import pytest
 
+from components.networks.honesty_records import (
+    ArmSignal,
+    BackbonePair,
+    NestedNetworks,
+    NetworkChecks,
+    ProbabilityCalibration,
+    SeedSpread,
+    Temperature,
+)
 from components.reporting.report import render_report, write_report
 from components.reporting.summary_section import NULL_SIGNATURE, summary_section
 from components.reporting.tripod import TRIPOD_ITEMS, Answer
+from components.study.vocabulary import TreatmentArm
+from components.survival.label_calibration import LabelCalibration
 
 HOSTILE = '<script>alert("1")</script>&<img src=x onerror=alert(1)>'
 LARGEST_BYTES = 8_000_000
@@ -150,3 +161,77 @@ def test_tripod_has_all_52_items_once():
     numbers = [item.number for item in TRIPOD_ITEMS]
     assert len(numbers) == len(set(numbers)) == 52
     assert {int(re.match(r"\d+", number).group()) for number in numbers} == set(range(1, 28))
+
+
+@pytest.fixture(scope="module")
+def arm_only_content(content):
+    """A report whose chosen network knows the arm and nothing else."""
+    near = content.choice.rows[0].pooled_auc.model_copy(
+        update={"value": 0.5, "lower": 0.45, "upper": 0.55}
+    )
+    signal = ArmSignal(
+        verdict="arm_only",
+        within=near,
+        pooled=content.choice.rows[0].pooled_auc,
+        arm_only=content.choice.rows[0].arm_only_auc,
+        pooled_minus_arm_only=near,
+        n_configurations=12,
+    )
+    pair = BackbonePair(first="resnet18", second="resnet50", difference=near, p=0.5, p_holm=1.0)
+    found = LabelCalibration(in_the_large=near, slope=near, bins=())
+    calibration = ProbabilityCalibration(
+        by_arm={TreatmentArm.TACE: found},
+        pooled=found,
+        temperature=Temperature(
+            temperature=2.5,
+            horizon_days=1095,
+            n_patients=200,
+            log_loss_before=0.9,
+            log_loss_after=0.6,
+        ),
+    )
+    rows = tuple(
+        row.model_copy(update={"signal": signal, "calibration": calibration})
+        for row in content.choice.rows
+    )
+    choice = content.choice.model_copy(update={"rows": rows, "pairs": (pair,)})
+    nested = NestedNetworks(
+        estimate=near,
+        by_arm=dict.fromkeys(content.choice.rows[0].arm_targets, near),
+        values=((0.48, 0.52, None),),
+        sd_folds=0.02,
+        sd_repeats=None,
+        chosen={"resnet18": 3},
+        missing={"training diverged": 1},
+        n_folds=3,
+        n_repeats=1,
+        inner_folds=3,
+        n_configurations=2,
+        epochs=4,
+        level=0.95,
+        seed=1,
+    )
+    seeds = SeedSpread(
+        configuration="resnet18-0", values=(0.6, 0.55), sd=0.035, lowest=0.55, highest=0.6
+    )
+    checks = NetworkChecks(nested=nested, seeds=seeds)
+    return replace(content, choice=choice, network_checks=checks)
+
+
+def test_a_network_that_knows_only_the_arm_is_named_first(arm_only_content, content):
+    said = "tell the arms apart, not the patients"
+
+    assert said in summary_section(arm_only_content).blocks[0].text
+    text = Page(render_report(arm_only_content)).text
+    assert text.count(said) == 2
+    assert "Backbones against each other" in text
+    assert "Honest figure of the search, by 1 draw of 3 outer folds: 0.500" in text
+    assert "Temperature 2.50" in text
+    assert "1 fold without a mean: training diverged" in text
+    assert "under 2 seeds (the first is the search's own; SD 0.035, 0.550 to 0.600)" in text
+    assert said not in Page(render_report(content)).text
+
+
+def test_the_labels_that_networks_learn_from_stand_beside_the_backbones(page):
+    assert "What the networks learn from: training patients by risk label" in page.text
+    assert "No nested cross-validation of the networks was made" in page.text

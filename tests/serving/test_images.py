@@ -144,17 +144,19 @@ def expected_reading(bundle, patient):
     crop = crop_patient("P1", **patient, section=IMAGING)
     said = predict(load_network(bundle).network, crop[None])
     signature = signature_of("network-1").apply(said.features.astype(np.float64))
-    return float(said.probability[0]), float(signature[0])
+    return float(said.probability[0]), float(signature[0]), said.features[0].tolist()
 
 
 def test_the_backbone_says_what_network_and_signature_say(models, bundle, patient):
     backbone, _ = models
-    probability, signature = expected_reading(bundle, patient)
+    probability, signature, features = expected_reading(bundle, patient)
 
     (said,) = mlflow.pyfunc.load_model(backbone.model_uri).predict(pd.DataFrame([row_of(patient)]))
 
     assert said["dl_probability"] == pytest.approx(probability)
     assert said["dl_signature"] == pytest.approx(signature)
+    assert said["features"] == pytest.approx(features)
+    assert (said["network_id"], said["feature_layer"]) == ("network-1", "layer4")
     assert said["notice"].startswith("data_origin: synthetic")
 
 
@@ -162,7 +164,7 @@ def test_the_recommender_reads_the_images_in_place_of_the_signature(
     models, bundle, patient, nomograms
 ):
     _, recommender = models
-    _, signature = expected_reading(bundle, patient)
+    _, signature, _ = expected_reading(bundle, patient)
 
     (said,) = mlflow.pyfunc.load_model(recommender.model_uri).predict(
         pd.DataFrame([{**ROW, **row_of(patient)}])
@@ -180,6 +182,7 @@ def test_the_recommender_reads_the_images_in_place_of_the_signature(
     [
         ({"roi": None}, "column 'roi' is missing"),
         ({"arterial": b"no image"}, "arterial"),
+        ({"portal_venous": b"\x1f\x8b\x08half"}, "portal_venous.nii.gz is cut off or damaged"),
         ({"dl_signature": 0.5}, "expected either images or 'dl_signature', came both"),
     ],
 )

@@ -25,12 +25,14 @@ from components.study.protocol.eligibility import EligibilitySection
 from components.study.protocol.evaluation import (
     BaselinesSection,
     EvaluationSection,
+    NestedNetworksSection,
     NestedSection,
 )
 from components.study.protocol.imaging import ImagingSection
 from components.study.protocol.label import LabelSection
 from components.study.protocol.nomogram import NomogramSection
 from components.study.protocol.promotion import PromotionSection
+from components.study.protocol.radiomics import RadiomicsSection, StabilitySection
 from components.study.protocol.report import ReportSection
 from components.study.protocol.search import SearchSection, SearchSpace
 from components.study.protocol.signature import SignatureSection
@@ -47,15 +49,18 @@ __all__ = [
     "ImagingSection",
     "ImputationSection",
     "LabelSection",
+    "NestedNetworksSection",
     "NestedSection",
     "NomogramSection",
     "PromotionSection",
     "Protocol",
+    "RadiomicsSection",
     "ReportSection",
     "SearchSection",
     "SearchSpace",
     "SignatureSection",
     "SplitSection",
+    "StabilitySection",
     "StudySection",
     "TwoStepSelection",
     "read_protocol",
@@ -77,6 +82,7 @@ class Protocol(Section):
     imaging: ImagingSection
     search: SearchSection
     backbone: BackboneSection
+    radiomics: RadiomicsSection | None = None
     signature: SignatureSection
     clinical: ClinicalSection
     evaluation: EvaluationSection
@@ -104,6 +110,13 @@ class Protocol(Section):
             msg = (
                 f"backbone.warmup_epochs: expected fewer than the last of search.rungs {last}, "
                 f"came {warmup:g}"
+            )
+            raise ValueError(msg)
+        nested = self.evaluation.nested_networks
+        if nested is not None and nested.epochs is not None and warmup >= nested.epochs:
+            msg = (
+                "evaluation.nested_networks.epochs: expected more than backbone.warmup_epochs "
+                f"{warmup:g}, came {nested.epochs}"
             )
             raise ValueError(msg)
         crop_px = self.imaging.crop_px

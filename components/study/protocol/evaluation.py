@@ -14,6 +14,23 @@ class NestedSection(Section):
     repeats: int = Field(ge=1, le=100, description="Draws of the outer folds.")
 
 
+class NestedNetworksSection(Section):
+    """Nested cross-validation of the networks: the whole selection anew in each outer fold."""
+
+    when: Literal["gpu", "always"] = Field(
+        description="gpu: left out, and that is said, where the networks are trained on a CPU."
+    )
+    folds: int = Field(ge=2, le=20, description="Outer folds, drawn by arm and label.")
+    repeats: int = Field(ge=1, le=100, description="Draws of the outer folds.")
+    inner_folds: int = Field(ge=2, le=20, description="Of the selection within an outer fold.")
+    configurations: int = Field(
+        ge=1, le=1000, description="The first of the search's own, for each backbone."
+    )
+    epochs: int | None = Field(
+        ge=1, le=100_000, description="Of every training; null: as long as the search's."
+    )
+
+
 class BaselinesSection(Section):
     """What the models are compared with, fitted on the same patients."""
 
@@ -39,6 +56,16 @@ class EvaluationSection(Section):
     )
     nested: NestedSection | None = Field(
         default=None, description="Where a study brings its features; null: not computed."
+    )
+    nested_networks: NestedNetworksSection | None = Field(
+        default=None, description="The honest figure of the backbones' search; null: not computed."
+    )
+    network_seeds: int = Field(
+        default=1,
+        ge=1,
+        le=100,
+        description="Seeds under which the chosen configuration is cross-validated; 1: the "
+        "search's own alone.",
     )
     optimism_resamples: int | None = Field(
         default=None,

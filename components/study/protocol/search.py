@@ -1,7 +1,7 @@
 """Protocol section `search`: how configurations of the backbones are tried."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -22,9 +22,21 @@ class SearchSpace(Section):
     label_smoothing: Annotated[tuple[Share, Share], AfterValidator(ordered)]
 
 
-class SearchSection(Section):
-    """Synchronous successive halving with k-fold cross-validation inside each trial."""
+SearchMethod = Literal["synchronous_halving", "asha", "optuna", "random"]
 
+
+class SearchSection(Section):
+    """Trials of each backbone among themselves, with k-fold cross-validation inside each trial.
+
+    With `synchronous_halving` all trials of a backbone reach a rung before the better ones go on:
+    the same on every run. `asha` decides at once from what has been reported so far; `optuna`
+    draws each configuration from what the finished ones have reached and trains all to the end:
+    both hang on which trial was faster. `random` trains all configurations to the end.
+    """
+
+    method: SearchMethod = Field(
+        default="synchronous_halving", description="Which trials are drawn and which go on."
+    )
     folds: int = Field(ge=2, le=20)
     configurations: int = Field(
         ge=1, le=1000, description="Configurations drawn for each backbone."
