@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
+from ray._private import ray_constants
 
 from components.errors import PlatformError
 
@@ -50,9 +51,8 @@ def ray_session(
     """Ray for as long as the block runs; it ends with the block and touches no other Ray.
 
     Args:
-        address: Of a running cluster; None starts Ray in processes of our own, without
-            authentication. Ray replaces the loopback address that it is given by the machine's, so
-            its ports are to be kept from others by the machine's firewall.
+        address: Of a running cluster; None starts Ray in processes of our own, which listen on
+            loopback alone, without authentication.
         temp_dir: Where our own Ray keeps logs and sockets. Where its path is too long for a Unix
             socket, a folder of the system's own for temporary files is used and removed at the end.
         num_cpus: CPUs of our own Ray; default: all.
@@ -94,6 +94,9 @@ def _start(
 
 def _init(address: str | None, folder: Path, *, num_cpus: int | None, object_store_mb: int) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    # Ray takes the machine's own address for a given 127.0.0.1 and listens on every interface,
+    # unless it is told, by this switch meant for other systems, that no node will ever join.
+    ray_constants.ENABLE_RAY_CLUSTER = address is not None
     if address is not None:
         ray.init(address, **quiet)
         return

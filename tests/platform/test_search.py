@@ -287,6 +287,23 @@ def test_another_method_gives_each_backbone_its_budget_and_says_what_it_cannot_p
     assert numbers(again) == numbers(result)
 
 
+def test_ray_of_our_own_listens_on_loopback_alone(session):
+    """Its ports take no password, so they must not be seen from elsewhere."""
+    list(ray_map(lambda number: number, range(4)))  # a worker at least is up
+    family = psutil.Process().children(recursive=True)
+
+    heard = {
+        connection.laddr.ip.removeprefix("::ffff:")
+        for process in family
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+    assert len(family) >= 4  # the GCS, the raylet, agents and workers
+    assert heard <= {"127.0.0.1", "::1"}
+    assert heard
+
+
 def test_a_worker_reads_the_crops_in_place(session):
     """They lie once in the object store, not once more in every worker."""
 
