@@ -9,6 +9,8 @@ PROTOCOL ?= demo
 GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
 GPU_ARGS ?=
 export UV_LINK_MODE ?= copy
+# Where bytecode is not kept, every process compiles all that it imports: half of a command's start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup retrain test serve ui bench bench-gpu lint types check lock reference

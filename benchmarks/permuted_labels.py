@@ -167,7 +167,7 @@ def outer_figures(one: Permuted) -> dict[Key, float]:
     found: dict[Key, list[float]] = {}
     with training_thread(1):
         for fold in range(OUTER_FOLDS):
-            outcome = select_and_score(OuterFold(setting, f"outer {fold}", fold_of == fold))
+            outcome = select_and_score(setting, OuterFold(f"outer {fold}", fold_of == fold))
             for arm, value in outcome.by_arm.items():
                 if value is not None:
                     found.setdefault((one.where, arm), []).append(value)

@@ -71,6 +71,7 @@ def network_steps(run: StudyRun, session: Session) -> str:
         crops=crops,
         search=search,
         protocol=run.protocol,
+        session=session,
     )
     checks = read_checks(run.results)
     if checks is not None:

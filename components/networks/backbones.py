@@ -7,11 +7,10 @@ import functools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
-from torchvision import models
 
 from components.errors import UsageError
 from components.networks.initialization import RANDOM, load_weights
@@ -51,7 +50,7 @@ def _densenet_trunk(network: Any) -> nn.Module:
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network of torchvision without its classifier.
+    """A network of torchvision without its classifier; `name` is torchvision's.
 
     `stages` are the trunk's children from the images on; what is frozen or trained more slowly is
     told by their number. `feature_layer` is the last convolutional map, whose global mean gives
@@ -60,18 +59,18 @@ class Backbone:
     """
 
     name: str
-    build: Callable[..., nn.Module]
     trunk: Callable[[Any], nn.Module]
     stages: tuple[tuple[str, ...], ...]
     feature_layer: str
     width: int
     multiply_adds: int
-    imagenet: Any
 
-    @property
-    def imagenet_file(self) -> str:
-        """The name of torchvision's weights file."""
-        return str(self.imagenet.url).rpartition("/")[2]
+    def build(self) -> nn.Module:
+        """The whole network, as torchvision draws it."""
+        # Torchvision takes seconds to import, which who asks for a row only need not wait for.
+        from torchvision import models
+
+        return cast("nn.Module", models.get_model(self.name, weights=None))
 
 
 BACKBONES: dict[str, Backbone] = {
@@ -79,33 +78,27 @@ BACKBONES: dict[str, Backbone] = {
     for row in (
         Backbone(
             name="resnet18",
-            build=models.resnet18,
             trunk=_resnet_trunk,
             stages=_RESNET_STAGES,
             feature_layer="layer4",
             width=512,
             multiply_adds=1_814_073_344,
-            imagenet=models.ResNet18_Weights.IMAGENET1K_V1,
         ),
         Backbone(
             name="resnet50",
-            build=models.resnet50,
             trunk=_resnet_trunk,
             stages=_RESNET_STAGES,
             feature_layer="layer4",
             width=2048,
             multiply_adds=4_089_184_256,
-            imagenet=models.ResNet50_Weights.IMAGENET1K_V1,
         ),
         Backbone(
             name="densenet121",
-            build=models.densenet121,
             trunk=_densenet_trunk,
             stages=_DENSENET_STAGES,
             feature_layer="norm5",
             width=1024,
             multiply_adds=2_834_161_664,
-            imagenet=models.DenseNet121_Weights.IMAGENET1K_V1,
         ),
     )
 }
@@ -168,7 +161,7 @@ def empty_network(
     row = backbone_of(name)
     ends_at = ends_at or FeatureLayer(row.feature_layer, row.width)
     with torch.device("meta"):
-        return _network(row, row.build(weights=None), ends_at, dropout=dropout, outputs=outputs)
+        return _network(row, row.build(), ends_at, dropout=dropout, outputs=outputs)
 
 
 def build_network(
@@ -187,7 +180,7 @@ def build_network(
     ends_at = feature_layer(section, name)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        whole = row.build(weights=None)
+        whole = row.build()
         weights = starting_weights(section, name)
         origin = load_weights(whole, weights) if weights is not None else RANDOM
         network = _network(
@@ -261,5 +254,5 @@ def _width_at(name: str, layer: str) -> int:
     """The channels of a layer's map, of the network that the installed torchvision builds."""
     row = backbone_of(name)
     with torch.device("meta"):
-        trunk = _trunk_to(row, row.build(weights=None), _stages_to(row, layer)).eval()
+        trunk = _trunk_to(row, row.build(), _stages_to(row, layer)).eval()
         return int(trunk(torch.empty(1, 3, 64, 64)).shape[1])

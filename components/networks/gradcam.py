@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from captum.attr import LayerGradCam
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
@@ -32,6 +31,9 @@ def heat_maps(network: Network, crops: NDArray[np.float32]) -> NDArray[np.float3
 
     Source: Selvaraju 2017, 10.1109/ICCV.2017.74, equations 1 and 2; computed by captum.
     """
+    # Captum takes seconds to import, which only who draws maps shall wait for.
+    from captum.attr import LayerGradCam
+
     network.eval()
     explain = LayerGradCam(lambda images: _risk_logit(network, images), network.trunk)
     images = Crops(crops, next(network.parameters()).device)

@@ -13,6 +13,7 @@ pooled. The interval counts that folds share their patients (`intervals.repeated
 import builtins
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 
@@ -71,13 +72,13 @@ class Setting:
 class OuterFold:
     """A fold of a draw: who is held out (n,)."""
 
-    setting: Setting
     name: str
     held_out: BoolArray
 
 
 NestedMap = Callable[
-    [Callable[[OuterFold], FoldOutcome], Iterable[OuterFold]], Iterable[FoldOutcome]
+    [Callable[[Setting, OuterFold], FoldOutcome], Iterable[Setting], Iterable[OuterFold]],
+    Iterable[FoldOutcome],
 ]
 
 
@@ -103,7 +104,8 @@ def nested_networks(
         label: Protocol section.
         evaluation: Protocol section.
         seed: The study's.
-        map: Runs the folds, in order; the numbers are the same whatever runs them.
+        map: Runs the folds, in order, given what they share as `itertools.repeat`; the numbers are
+            the same whatever runs them.
         on_progress: Called with the number of folds done and of all folds.
 
     Raises:
@@ -134,7 +136,7 @@ def nested_networks(
     strata = _strata(setting, n_folds=section.folds)
     folds = _outer_folds(setting, strata.numbers, section)
     outcomes: list[FoldOutcome] = []
-    for outcome in map(select_and_score, folds):
+    for outcome in map(select_and_score, repeat(setting), folds):
         outcomes.append(outcome)
         if on_progress is not None:
             on_progress(len(outcomes), len(folds))
@@ -166,17 +168,16 @@ def _outer_folds(
         rng = np.random.default_rng(step_seed(setting.seed, f"nested networks, draw {draw}"))
         fold_of = draw_folds(strata, n_folds=section.folds, rng=rng)
         folds += [
-            OuterFold(setting, f"nested networks {draw} {fold}", fold_of == fold)
+            OuterFold(f"nested networks {draw} {fold}", fold_of == fold)
             for fold in range(section.folds)
         ]
     return folds
 
 
-def select_and_score(fold: OuterFold) -> FoldOutcome:
+def select_and_score(setting: Setting, fold: OuterFold) -> FoldOutcome:
     """The search anew without the fold's patients, and what these say of the network chosen."""
-    setting = fold.setting
     try:
-        chosen = _choose(fold)
+        chosen = _choose(setting, fold)
         scores = scores_of_unseen(
             chosen,
             setting.patients,
@@ -191,15 +192,16 @@ def select_and_score(fold: OuterFold) -> FoldOutcome:
     if not np.isfinite(scores[fold.held_out]).all():
         return FoldOutcome(dict.fromkeys(setting.tuning.arms), chosen.backbone, _DIVERGED)
     by_arm = {
-        arm: _figure(arm, figure, fold, scores) for arm, figure in setting.tuning.arms.items()
+        arm: _figure(arm, figure, setting, fold.held_out, scores)
+        for arm, figure in setting.tuning.arms.items()
     }
     why = _NO_FIGURE if None in by_arm.values() else None
     return FoldOutcome(by_arm, chosen.backbone, why)
 
 
-def _choose(fold: OuterFold) -> Configuration:
+def _choose(setting: Setting, fold: OuterFold) -> Configuration:
     """The configuration that the search's rule picks in the training part of an outer fold."""
-    setting, seen = fold.setting, ~fold.held_out
+    seen = ~fold.held_out
     patients = setting.patients
     target, arms = patients.target.subset(seen), patients.arms[seen]
     inner = np.full(patients.target.n, -1)
@@ -272,18 +274,21 @@ def _trial(
 
 
 def _figure(
-    arm: TreatmentArm, figure: ArmTarget, fold: OuterFold, scores: FloatArray
+    arm: TreatmentArm,
+    figure: ArmTarget,
+    setting: Setting,
+    held_out: BoolArray,
+    scores: FloatArray,
 ) -> float | None:
     """The arm's figure among the held-out, the AUC by the censoring of the training part."""
-    setting = fold.setting
     target, members = setting.patients.target, setting.patients.arms == arm.value
-    judged = fold.held_out & members
+    judged = held_out & members
     part, days = target.subset(judged), figure.horizon_days
     if part.n == 0:
         return None
     if figure.estimator == "c_uno":
         return uno_c(part, scores[judged], tau_days=days).value
-    train = target.subset(~fold.held_out & members)
+    train = target.subset(~held_out & members)
     weights = label_weights(part, days, fitted_on=train, cap=setting.label.weight_cap)
     found = auc_with_influence(part, scores[judged], days, weights=weights, cases="by")
     return None if found is None else found[0]

@@ -1,10 +1,13 @@
 """How much of a network's figure is luck of the seed."""
 
-from collections.abc import Callable
-from dataclasses import replace
+import builtins
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 
+from components.networks.crops import Crops
 from components.networks.device import seed_of
 from components.networks.honesty_records import SeedSpread
 from components.networks.records import Configuration, TuningPlan
@@ -13,6 +16,24 @@ from components.networks.training import TrainingPlan
 from components.networks.training_set import TrainingSet
 from components.networks.tuning import arm_figures, mean_figure
 from components.study.protocol.label import LabelSection
+
+
+@dataclass(frozen=True, eq=False)
+class _Setting:
+    """What all seeds share."""
+
+    configuration: Configuration
+    patients: TrainingSet
+    inputs: Mapping[str, Crops]
+    tuning: TuningPlan
+    label: LabelSection
+    plan: TrainingPlan
+
+
+SeedMap = Callable[
+    [Callable[[_Setting, int], float | None], Iterable[_Setting], Iterable[int]],
+    Iterable[float | None],
+]
 
 
 def seed_spread(
@@ -24,6 +45,7 @@ def seed_spread(
     tuning: TuningPlan,
     label: LabelSection,
     plan: TrainingPlan,
+    map: SeedMap = builtins.map,  # noqa: A002 -- as in nested_networks
     on_progress: Callable[[int, int], None] | None = None,
 ) -> SeedSpread:
     """The tuning target of a configuration cross-validated again with other seeds.
@@ -36,31 +58,18 @@ def seed_spread(
         tuning: The search's.
         label: Protocol section.
         plan: The search's.
+        map: As in `nested_networks`.
         on_progress: Called with the number of seeds done and of all that are to be trained.
 
     Raises:
         FitFailed: The patients outside a fold share one label.
     """
-    inputs = inputs_of(patients, plan)
-    everyone = np.ones(patients.target.n, dtype=np.bool_)
+    setting = _Setting(configuration, patients, inputs_of(patients, plan), tuning, label, plan)
     values = [first]
-    for number in range(1, n_seeds):
-        scores = scores_of_unseen(
-            configuration,
-            patients,
-            inputs,
-            fold_of=patients.fold_of,
-            may_teach=everyone,
-            label=label,
-            plan=replace(plan, seed=seed_of(plan.seed, f"another seed {number}")),
-        )
-        value = None
-        if np.isfinite(scores).all():
-            figures = arm_figures(tuning, patients.target, patients.arms, scores, level=0.95)
-            value = mean_figure(list(figures.values()))
+    for value in map(_target_with_seed, repeat(setting), range(1, n_seeds)):
         values.append(value)
         if on_progress is not None:
-            on_progress(number, n_seeds - 1)
+            on_progress(len(values) - 1, n_seeds - 1)
     known = [value for value in values if value is not None]
     return SeedSpread(
         configuration=configuration.key,
@@ -69,3 +78,20 @@ def seed_spread(
         lowest=min(known, default=None),
         highest=max(known, default=None),
     )
+
+
+def _target_with_seed(setting: _Setting, number: int) -> float | None:
+    patients, plan = setting.patients, setting.plan
+    scores = scores_of_unseen(
+        setting.configuration,
+        patients,
+        setting.inputs,
+        fold_of=patients.fold_of,
+        may_teach=np.ones(patients.target.n, dtype=np.bool_),
+        label=setting.label,
+        plan=replace(plan, seed=seed_of(plan.seed, f"another seed {number}")),
+    )
+    if not np.isfinite(scores).all():
+        return None
+    figures = arm_figures(setting.tuning, patients.target, patients.arms, scores, level=0.95)
+    return mean_figure(list(figures.values()))

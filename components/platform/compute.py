@@ -7,6 +7,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -136,11 +137,30 @@ def _short_folder(temp_dir: Path) -> tuple[Path, bool]:
     return folder, False
 
 
-def ray_map(function: Callable[..., T], *iterables: Iterable[Any]) -> Iterator[T]:
-    """`map` on the running Ray session: the same results in the same order, one CPU a call.
+def ray_map(
+    function: Callable[..., T],
+    *iterables: Iterable[Any],
+    num_cpus: float = 1,
+    num_gpus: float = 0,
+) -> Iterator[T]:
+    """`map` on the running Ray session: the same results in the same order.
 
-    An error in a call is raised here as it was raised there.
+    An error in a call is raised here as it was raised there. What all calls share, given as
+    `itertools.repeat`, is placed in the object store once.
+
+    Args:
+        function: Called with one item of each of `iterables`.
+        *iterables: As `map` takes them.
+        num_cpus: CPUs that a call occupies.
+        num_gpus: GPUs, or a share of one, that a call occupies.
     """
-    task = ray.remote(function)
-    pending = [task.remote(*arguments) for arguments in zip(*iterables, strict=False)]
+    task = ray.remote(num_cpus=num_cpus, num_gpus=num_gpus)(function)
+    placed = [_placed_once(items) if isinstance(items, repeat) else items for items in iterables]
+    pending = [task.remote(*arguments) for arguments in zip(*placed, strict=False)]
     yield from (ray.get(reference) for reference in pending)
+
+
+def _placed_once(items: "repeat[Any]") -> Iterator[Any]:
+    for item in items:
+        return repeat(ray.put(item))
+    return iter(())

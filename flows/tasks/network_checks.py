@@ -1,6 +1,9 @@
 """Step `network_checks`: the honest figure of the search, and how much of it hangs on the seed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
 
 from components.networks.device import pick_device
 from components.networks.honesty_records import NestedNetworks, NetworkChecks, SeedSpread
@@ -8,6 +11,7 @@ from components.networks.nested import nested_networks
 from components.networks.seeds import seed_spread
 from components.networks.training import plan_training
 from components.networks.training_set import TrainingSet
+from components.platform.compute import ray_map
 from components.study.protocol import NestedNetworksSection, Protocol
 from components.study.results import Adaptation
 from flows.search_result import read_search
@@ -21,7 +25,14 @@ Progress = Callable[[int, int], None]
 
 @step_task
 def check_networks(
-    step: str, key: str, *, cohort: Result, crops: Result, search: Result, protocol: Protocol
+    step: str,
+    key: str,
+    *,
+    cohort: Result,
+    crops: Result,
+    search: Result,
+    protocol: Protocol,
+    session: Callable[[], AbstractContextManager[None]],
 ) -> Result:
     """Nested cross-validation of the networks and other seeds, as far as the protocol asks for it.
 
@@ -34,34 +45,41 @@ def check_networks(
         crops: Result of step `crops`.
         search: Result of step `search`.
         protocol: The science.
+        session: Ray for as long as it is needed.
     """
     del step, key
     evaluation = protocol.evaluation
     with current_display().step("Checks of the networks") as progress:
         if evaluation.nested_networks is None and evaluation.network_seeds == 1:
             progress.note = "the protocol asks for none"
-            return {"checks": NetworkChecks().to_json(), "adaptations": []}
-        patients = training_set(read_cohort(cohort), crops)
+            return _result(NetworkChecks(), [])
         skipped = _skipped(protocol)
-        nested = None
-        if evaluation.nested_networks is not None and not skipped:
-            nested = _nested(
-                patients,
-                evaluation.nested_networks,
-                protocol,
-                lambda done, total: progress.update(done, total, "outer folds"),
-            )
-            progress.note = f"honest figure {nested.estimate.text()}"
-        seeds = None
-        if evaluation.network_seeds > 1:
-            seeds = _seeds(
-                patients,
-                search,
-                protocol,
-                lambda done, total: progress.update(done, total, "other seeds"),
-            )
-    checks = NetworkChecks(nested=nested, seeds=seeds)
-    said = [*skipped, *_merged(nested)]
+        section = None if skipped else evaluation.nested_networks
+        if section is None and evaluation.network_seeds == 1:
+            progress.note = "no GPU: left out, as the protocol asks"
+            return _result(NetworkChecks(), skipped)
+        patients = training_set(read_cohort(cohort), crops)
+        nested = seeds = None
+        with session():
+            if section is not None:
+                nested = _nested(
+                    patients,
+                    section,
+                    protocol,
+                    lambda done, total: progress.update(done, total, "outer folds"),
+                )
+                progress.note = f"honest figure {nested.estimate.text()}"
+            if evaluation.network_seeds > 1:
+                seeds = _seeds(
+                    patients,
+                    search,
+                    protocol,
+                    lambda done, total: progress.update(done, total, "other seeds"),
+                )
+    return _result(NetworkChecks(nested=nested, seeds=seeds), [*skipped, *_merged(nested)])
+
+
+def _result(checks: NetworkChecks, said: list[Adaptation]) -> Result:
     return {"checks": checks.to_json(), "adaptations": [one.model_dump() for one in said]}
 
 
@@ -95,8 +113,16 @@ def _nested(
         label=protocol.label,
         evaluation=protocol.evaluation,
         seed=protocol.study.seed,
+        map=_trial_map(protocol),
         on_progress=on_progress,
     )
+
+
+def _trial_map(protocol: Protocol) -> Callable[..., Iterator[Any]]:
+    """Ray's map, each call with what a trial of the search occupies."""
+    search = protocol.search
+    gpus = search.gpus_per_trial if pick_device().type == "cuda" else 0.0
+    return partial(ray_map, num_cpus=search.cpus_per_trial, num_gpus=gpus)
 
 
 def _seeds(
@@ -112,6 +138,7 @@ def _seeds(
         tuning=found.tuning,
         label=protocol.label,
         plan=plan_training(protocol.search, protocol.backbone, seed=protocol.study.seed),
+        map=_trial_map(protocol),
         on_progress=on_progress,
     )
 

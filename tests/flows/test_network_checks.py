@@ -1,15 +1,21 @@
 """The step `network_checks` on a handful of small crops, on this machine's CPU."""
 
+from contextlib import nullcontext
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from components.errors import UsageError
+from components.platform.compute import ray_session
 from components.study.protocol import NestedNetworksSection, read_protocol
 from components.study.results import ArtifactRef
 from flows.search_result import read_checks
 from flows.settings import PROTOCOLS
+from flows.tasks import network_checks
 from flows.tasks.network_checks import check_networks
+from tests.flows.test_optimism_step import no_ray
 
 N = 48
 NESTED = {"folds": 2, "repeats": 1, "inner_folds": 2, "configurations": 1, "epochs": 2}
@@ -54,21 +60,29 @@ def check(inputs):
 
     search = smoke.search.model_copy(update={"gpus_per_trial": 0.0})
 
-    def run(nested):
+    def run(nested, session=no_ray):
         section = None if nested is None else NestedNetworksSection(**nested)
         thresholds = {"minimum_events_before": 2, "minimum_at_risk_after": 2}
         evaluation = smoke.evaluation.model_copy(update={"nested_networks": section, **thresholds})
         protocol = smoke.model_copy(
             update={"backbone": backbone, "evaluation": evaluation, "search": search}
         )
-        result = check_networks.fn("network_checks", "key", **inputs, search={}, protocol=protocol)
+        result = check_networks.fn(
+            "network_checks", "key", **inputs, search={}, protocol=protocol, session=session
+        )
         return read_checks({"network_checks": result}), result["adaptations"]
 
     return run
 
 
-def test_nested_folds_are_judged_without_the_test_patients(check):
-    found, said = check({"when": "always", **NESTED})
+@pytest.mark.slow
+def test_nested_folds_are_judged_without_the_test_patients(check, monkeypatch, tmp_path):
+    """On Ray; in this process alone the numbers are the same."""
+    session = partial(ray_session, temp_dir=tmp_path / "ray", num_cpus=2)
+    found, said = check({"when": "always", **NESTED}, session)
+
+    monkeypatch.setattr(network_checks, "_trial_map", lambda protocol: map)
+    assert check({"when": "always", **NESTED}, nullcontext) == (found, said)
 
     assert found.nested.estimate.n == N - 8
     assert found.nested.epochs == 2

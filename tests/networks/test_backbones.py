@@ -32,7 +32,7 @@ def test_the_trunk_is_torchvisions_network(name, backbone):
     """The same weights give torchvision's own logits, so that its files mean what they meant."""
     row = BACKBONES[name]
     torch.manual_seed(3)
-    whole = row.build(weights=None, num_classes=1).eval()
+    whole = row.build().eval()
     expected = whole(images := torch.randn(2, 3, 64, 64)).detach()
     head = whole.fc if hasattr(whole, "fc") else whole.classifier
 
@@ -53,7 +53,7 @@ def test_multiply_adds_are_those_of_a_forward_pass(name):
             counted += layer.weight.numel()
 
     with torch.device("meta"):
-        whole = BACKBONES[name].build(weights=None)
+        whole = BACKBONES[name].build()
         for layer in whole.modules():
             layer.register_forward_hook(count)
         whole(torch.empty(1, 3, 224, 224))

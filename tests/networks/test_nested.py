@@ -63,9 +63,9 @@ def test_what_happens_to_the_held_out_changes_nothing_of_what_scores_them(cohort
     monkeypatch.setattr(nested, "scores_of_unseen", listening)
     held_out = []
 
-    def first_fold_only(function, folds):
+    def first_fold_only(function, settings, folds):
         held_out.append(folds[0].held_out)
-        return [function(folds[0])] * 2
+        return [function(next(settings), folds[0])] * 2
 
     section = SECTION.model_copy(update={"configurations": 2})
     run(section=section, map=first_fold_only)
@@ -77,8 +77,8 @@ def test_what_happens_to_the_held_out_changes_nothing_of_what_scores_them(cohort
     times[rows], event[rows] = times[rows][::-1], event[rows][::-1]
     target = SurvivalTarget.of(times, event)
 
-    def same_fold(function, folds):
-        return [function(replace(folds[0], held_out=held_out[0]))] * 2
+    def same_fold(function, settings, folds):
+        return [function(next(settings), replace(folds[0], held_out=held_out[0]))] * 2
 
     run(replace(cohort, target=target), section=section, map=same_fold)
 
@@ -116,9 +116,9 @@ def test_who_may_not_teach_does_not(cohort, search, backbone, label):
 def test_a_fold_without_a_figure_is_counted_with_its_reason(cohort, run):
     """A fold that holds nobody of an arm has no mean over arms."""
 
-    def one_arm_held_out(function, folds):
+    def one_arm_held_out(function, settings, folds):
         alone = folds[0].held_out & (cohort.arms == "hepatectomy")
-        return [function(replace(folds[0], held_out=alone))] * 2
+        return [function(next(settings), replace(folds[0], held_out=alone))] * 2
 
     found = run(map=one_arm_held_out)
 
