@@ -2,12 +2,11 @@
 
 from components.reporting.blocks import Bullets, Heading, Prose, Section
 from components.reporting.content import ReportContent
+from components.reporting.methods_of_images import networks_said, radiomics_said
 from components.reporting.wording import MODEL_PHRASES, days_text, number
 from components.study.protocol import (
-    BackboneSection,
     ClinicalSection,
     EvaluationSection,
-    ImagingSection,
     ImputationSection,
     Protocol,
     SplitSection,
@@ -19,12 +18,6 @@ _UNKNOWN = {
     "of censoring in the arm's training patients; unknown patients weigh nothing",
     "drop": "unknown patients are left out",
     "naive": "unknown patients count as high risk",
-}
-_RULES = {
-    "one_standard_error": "the fewest multiply-adds within one standard error of the best",
-    "best": "the best tuning target",
-    "test_accuracy": "of the backbones' best configurations, refitted on all training patients, "
-    "the one that classifies most test patients right",
 }
 _FIRST = {
     False: "Everything is done arm by arm; the test patients take no part in any choice.",
@@ -50,7 +43,9 @@ def methods_section(content: ReportContent) -> Section:
     protocol = content.protocol
     parts = {"Cohort and endpoint": _cohort(protocol)}
     if content.search is not None:
-        parts["Images and networks"] = _networks(content)
+        parts["Images and networks"] = networks_said(content.protocol)
+    if content.radiomics is not None and content.protocol.radiomics is not None:
+        parts["Hand-crafted radiomics"] = radiomics_said(content.protocol.radiomics)
     if content.signature is not None:
         parts["Signature"] = _signature(protocol)
     parts["Models of an arm"] = _models(content)
@@ -103,78 +98,6 @@ def _missing(section: ImputationSection | None) -> str:
         "learned from the arm's training patients; fits are pooled by Rubin's rules, and patients "
         "to be scored are imputed without their outcome"
     )
-
-
-def _networks(content: ReportContent) -> tuple[str, ...]:
-    imaging, search, backbone = (
-        content.protocol.imaging,
-        content.protocol.search,
-        content.protocol.backbone,
-    )
-    return (
-        f"{_crops(imaging)}, {imaging.crop_px} x {imaging.crop_px} pixels; channels arterial, "
-        f"portal venous and their difference; window {imaging.window_center_hu:g} / "
-        f"{imaging.window_width_hu:g} HU, then z-score.",
-        *_pooling(imaging),
-        f"{', '.join(backbone.names)}, started from {backbone.weights} weights; "
-        f"{search.configurations} configurations each, {search.folds}-fold cross-validation, "
-        f"synchronous halving by {search.reduction} at epochs {', '.join(map(str, search.rungs))}; "
-        "cosine decay of the learning rate.",
-        "Tuning target: the mean over arms of the out-of-fold figure within the arm. Chosen: "
-        f"{_RULES[backbone.selection]}.",
-        *_training(backbone),
-    )
-
-
-def _training(section: BackboneSection) -> tuple[str, ...]:
-    """What the networks learnt, how much of them, and for how long."""
-    share = f"{section.inner_share:.0%}"
-    of_intervals = f"{section.hazard_intervals} equal intervals up to the label's horizon"
-    learnt = {
-        "binary": "the risk label, by weighted binary cross-entropy",
-        "discrete_hazard": f"the hazard in {of_intervals}, from the follow-up of all training "
-        "patients; the probability of high risk is 1 - S(horizon)",
-        "cox": "a linear predictor, by the partial likelihood within arm and batch, from the "
-        "follow-up of all training patients; the probability of high risk is 1 - S(horizon) with a "
-        "baseline of the patients learnt from, and is not calibrated",
-    }
-    trained = {
-        "fine_tune": "",
-        "frozen_trunk": " Only their heads were trained, on features of the trunks as they came.",
-    }
-    stopped = {
-        "fixed_epochs": "",
-        "inner_split": f" The weights that count are those of the epoch that suited {share} of its "
-        "own training part best, who were held back; the refit is as long as the folds' median.",
-    }
-    return (
-        f"The networks learnt {learnt[section.loss]}.{trained[section.training]}",
-        "A fold's patients never stop the training of the network that scores them."
-        f"{stopped[section.stopping]}",
-    )
-
-
-def _pooling(imaging: ImagingSection) -> tuple[str, ...]:
-    if imaging.slices == 1 and imaging.lesions == "largest":
-        return ()
-    return (
-        "A network learns from one slice of a patient an epoch, drawn at random; its probability "
-        "and its deep features of a patient are means over the slices, of which none counts twice.",
-    )
-
-
-def _crops(imaging: ImagingSection) -> str:
-    """Which slices of a patient the networks see, and in which field."""
-    slices = "Largest axial slice"
-    if imaging.slices > 1:
-        slices = (
-            f"{imaging.slices} axial slices, {imaging.slice_step_mm:g} mm apart, around the largest"
-        )
-    of_what = "of every lesion" if imaging.lesions == "all" else "of the ROI"
-    field = f"with {imaging.margin_mm:g} mm around its bounding box"
-    if imaging.crop == "fixed_field":
-        field = f"in a field of {imaging.field_mm:g} mm"
-    return f"{slices} {of_what} {field}"
 
 
 _SCREENS = {

@@ -3,8 +3,11 @@
 from dataclasses import replace
 
 from components.reporting.blocks import Bullets
+from components.reporting.methods_of_images import radiomics_said
 from components.reporting.methods_section import methods_section
+from components.study.protocol import read_protocol
 from components.study.vocabulary import ModelKind
+from flows.settings import PROTOCOLS
 
 
 def said(content):
@@ -47,6 +50,35 @@ def test_models_that_were_not_fitted_are_not_named(content):
     text = said(replace(content, arms=arms))
     assert "Efron ties: clinical; " in text
     assert "ombined model" not in text
+
+
+def test_the_method_of_the_search_is_the_protocols(content):
+    def with_search(**changes):
+        search = content.protocol.search.model_copy(update={"rungs": (2, 4, 6), **changes})
+        return said(
+            replace(content, protocol=content.protocol.model_copy(update={"search": search}))
+        )
+
+    assert "synchronous halving by 2 at epochs 2, 4, 6; cosine" in with_search(reduction=2)
+    assert "(ASHA) by 3 from epoch 2 on, 6 at most" in with_search(method="asha", reduction=3)
+    assert "Optuna's TPE as those before suggest" in with_search(method="optuna")
+    assert "drawn at random, each trained for 6 epochs" in with_search(method="random")
+
+
+def test_hand_crafted_radiomics_are_told_where_they_were_computed(content):
+    section = read_protocol(PROTOCOLS / "sound.yaml").radiomics
+    assert section.stability is not None
+
+    told = " ".join(radiomics_said(section))
+
+    assert "both phases by MIRP: morphology" in told
+    assert f"ICC(1, 1) of at least {section.stability.minimum_icc:g}" in told
+    assert "ComBat" not in told
+    harmonised = section.model_copy(update={"stability": None, "harmonise_by": "scanner"})
+    assert "Harmonised by scanner (ComBat)" in " ".join(radiomics_said(harmonised))
+    assert "ICC" not in " ".join(radiomics_said(harmonised))
+    assert content.radiomics is None
+    assert "MIRP" not in said(content)
 
 
 def test_what_the_networks_learnt_and_how_long(content):
