@@ -65,7 +65,9 @@ def test_runs_are_nested_finished_and_none_is_doubled(client):
 
 
 def test_the_backbones_can_be_compared_metric_by_metric(client):
-    names = [set(run.data.metrics) for run in runs_by_level(client)["backbone"]]
+    # Scores that say nothing of the label, as after two epochs, have no finite temperature.
+    at_times = {"oof/pooled/dl_probability/temperature"}
+    names = [set(run.data.metrics) - at_times for run in runs_by_level(client)["backbone"]]
     assert names[0] == names[1] == names[2]
     assert "oof/mean_of_arms/dl_probability/tuning_target" in names[0]
 

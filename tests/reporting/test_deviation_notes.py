@@ -9,7 +9,10 @@ from components.study.protocol import read_protocol
 from flows.settings import PROTOCOLS
 
 SOUND = ("sound", "demo", "smoke")
-NOT_A_METHOD = {"study", "split", "imaging", "search", "report", "promotion", "nomogram"}
+# Radiomics are computed beside the networks or not at all: no figure of the models changes.
+NOT_A_METHOD = {
+    *("study", "split", "imaging", "search", "radiomics", "report", "promotion", "nomogram"),
+}
 NO_DEPARTURE = {
     # Computed beside the models or not at all: no figure changes.
     "evaluation.decision_thresholds",
