@@ -1,6 +1,7 @@
 """The beginning of a run, and its end where it fails."""
 
 import json
+import threading
 from datetime import UTC, datetime
 
 import yaml
@@ -20,6 +21,9 @@ from flows.lineage import Commit, commit_of_code, package_version, software
 from flows.plan import Plan
 from flows.settings import Settings
 from flows.terminal import current_display, leave_stopped
+
+
+_closing = threading.Lock()
 
 
 def open_run(
@@ -113,12 +117,17 @@ def _close_abandoned(tracking: Tracking) -> None:
 
 
 def give_up(run: StudyRun, error: BaseException) -> None:
-    """Closes the run with the reason; only messages raised on purpose are free of patient data."""
+    """Closes the run with the reason; only messages raised on purpose are free of patient data.
+
+    A run that takes long to stop is given up by two threads (`closed_in_time`): one after the
+    other, because SQLite refuses two that read and then write at once.
+    """
     stopped = isinstance(error, KeyboardInterrupt)
     reason = str(error) if isinstance(error, ArmwiseError) else type(error).__name__
     # What is no Exception asks the process to end: Ctrl+C, or the signal of a worker that stops.
     status = "FAILED" if isinstance(error, Exception) else "KILLED"
-    run.tracking.set_tags(run.run_id, {"armwise.stopped_by": reason[:5000]})
-    run.tracking.finish_nested(run.run_id, status)
-    if stopped:
-        leave_stopped()
+    with _closing:
+        run.tracking.set_tags(run.run_id, {"armwise.stopped_by": reason[:5000]})
+        run.tracking.finish_nested(run.run_id, status)
+        if stopped:
+            leave_stopped()
