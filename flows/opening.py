@@ -22,7 +22,6 @@ from flows.plan import Plan
 from flows.settings import Settings
 from flows.terminal import current_display, leave_stopped
 
-
 _closing = threading.Lock()
 
 
