@@ -50,14 +50,17 @@ def heat_section(content: HeatContent, *, imaging: ImagingSection, origin: DataO
             "Shaded: what a map of so few cells can reach at all (median over patients).",
             alt="Share of heat in the ROI over the ROI's share of the field, by arm and split",
         ),
-        picture(
-            draw_heat_check(content, origin=origin),
-            caption="Randomisation check. Colored line: median over patients; ticks at the top: "
-            "median of each draw; dashed: the limit.",
-            alt="Correlation of each patient's map with those of shuffled weights",
-        ),
-        Bullets(_how_to_read(maps)),
     ]
+    if maps.check.passed is not None:
+        blocks.append(
+            picture(
+                draw_heat_check(content, origin=origin),
+                caption="Randomisation check. Colored line: median over patients; ticks at the "
+                "top: median of each draw; dashed: the limit.",
+                alt="Correlation of each patient's map with those of shuffled weights",
+            )
+        )
+    blocks.append(Bullets(_how_to_read(maps)))
     return Section("heat-maps", _TITLE, tuple(blocks))
 
 

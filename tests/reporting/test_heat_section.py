@@ -134,6 +134,7 @@ def test_a_check_that_could_not_be_made_is_not_passed(imaging):
 
     assert "100 of 140 pairs of maps have no correlation" in warnings(section)[0]
     assert "not assessable" in section.blocks[0].text
+    assert sum(isinstance(one, Picture) for one in section.blocks) == 2
 
 
 @pytest.mark.parametrize(("cells", "said"), [((2, 2), "2 x 2 cells"), ((1, 1), "1 x 1 cell ")])
