@@ -77,4 +77,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
             continue
         seen.add(id(one))
         yield one
-        waiting += [one.__cause__, one.__context__, getattr(one, "cause", None)]
+        waiting += [one.__cause__, one.__context__]
+        inner = getattr(one, "cause", None)  # Ray's; at times it is text, which `one` says too
+        waiting += [inner] if isinstance(inner, BaseException) else []

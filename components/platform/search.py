@@ -7,6 +7,7 @@ of the search, which a crash can leave behind the truth, is never asked.
 """
 
 import hashlib
+import os
 import shutil
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -50,6 +51,10 @@ from components.study.protocol.search import SearchSection
 
 STATE_VERSION = 1
 """Of what a trial keeps; states of another version are not taken up again."""
+
+_ENDING_S = 300
+"""How long a trial's thread may take to leave its process to the next trial; Ray's own limit of two
+seconds is too short for a busy machine, and counts as a failure of the next trial."""
 
 
 class TrialListener(Protocol):
@@ -198,6 +203,7 @@ def _settle(task: SearchTask, configuration: Configuration) -> TrialResult:
 
 def _trial(config: dict[str, Any], *, task: SearchTask) -> None:
     """What Ray runs in a worker for each trial."""
+    os.environ["TUNE_FUNCTION_THREAD_TIMEOUT_S"] = str(_ENDING_S)
     configuration = Configuration.model_validate(config["configuration"])
 
     def report(history: tuple[EpochMetrics, ...]) -> None:
