@@ -60,7 +60,8 @@ def serve(
         f"{model} at http://{settings.host}:{settings.serving_port}/invocations (stop: Ctrl+C)",
         markup=False,
     )
-    os.environ["MLFLOW_TRACKING_URI"] = settings.mlflow_uri
+    for place in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):  # a study's models are its store's
+        os.environ[place] = settings.mlflow_uri
     _become_mlflow(
         "models", "serve", "--model-uri", model, "--env-manager", "local",
         "--host", settings.host, "--port", str(settings.serving_port), "--workers", "1",

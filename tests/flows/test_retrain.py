@@ -1,6 +1,7 @@
 """The whole job on a tiny cohort, as a user runs it, and everything that it must leave behind."""
 
 import json
+import os
 import re
 import sqlite3
 from pathlib import Path
@@ -164,7 +165,8 @@ def served(smoke_study, record):
     output = smoke_study.output.replace("@champion", f"/{version}")
     assert f"armwise serve {model}" in output
     assert f"models serve -m {model} --env-manager local" in output
-    with serving(ARMWISE, model, study=smoke_study.folder) as port:
+    elsewhere = {**os.environ, "MLFLOW_REGISTRY_URI": f"sqlite:///{smoke_study.folder}/other.db"}
+    with serving(ARMWISE, model, study=smoke_study.folder, environment=elsewhere) as port:
         yield port
 
 
