@@ -76,6 +76,9 @@ def check(inputs):
 
 
 @pytest.mark.slow
+# Ray opens sockets and log files that it leaves to the interpreter to close.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_nested_folds_are_judged_without_the_test_patients(check, monkeypatch, tmp_path):
     """On Ray; in this process alone the numbers are the same."""
     session = partial(ray_session, temp_dir=tmp_path / "ray", num_cpus=2)
