@@ -1,7 +1,9 @@
 """The beginning of a run, and its end where it fails."""
 
+import gc
 import json
 import threading
+import traceback
 from datetime import UTC, datetime
 
 import yaml
@@ -125,8 +127,17 @@ def give_up(run: StudyRun, error: BaseException) -> None:
     reason = str(error) if isinstance(error, ArmwiseError) else type(error).__name__
     # What is no Exception asks the process to end: Ctrl+C, or the signal of a worker that stops.
     status = "FAILED" if isinstance(error, Exception) else "KILLED"
+    _let_go(error)
     with _closing:
         run.tracking.set_tags(run.run_id, {"armwise.stopped_by": reason[:5000]})
         run.tracking.finish_nested(run.run_id, status)
         if stopped:
             leave_stopped()
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Ends what an error cut short: a write of MLflow's that lives on keeps SQLite's lock."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
+    gc.collect()
