@@ -12,6 +12,7 @@ from components.cohort.dataset import Dataset
 from components.errors import ArmwiseError
 from components.platform.champion import repair
 from components.platform.data_version import DataVersion
+from components.platform.faults import causes
 from components.platform.history import read_history
 from components.platform.pages import describe_experiment
 from components.platform.past_runs import PROTOCOL_FILE, SOFTWARE_FILE
@@ -135,9 +136,8 @@ def give_up(run: StudyRun, error: BaseException) -> None:
             leave_stopped()
 
 
-def _let_go(error: BaseException | None) -> None:
+def _let_go(error: BaseException) -> None:
     """Ends what an error cut short: a write of MLflow's that lives on keeps SQLite's lock."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__context__
+    for one in causes(error):
+        traceback.clear_frames(one.__traceback__)
     gc.collect()

@@ -50,13 +50,11 @@ def check_networks(
     del step, key
     evaluation = protocol.evaluation
     with current_display().step("Checks of the networks") as progress:
-        if evaluation.nested_networks is None and evaluation.network_seeds == 1:
-            progress.note = "the protocol asks for none"
-            return _result(NetworkChecks(), [])
         skipped = _skipped(protocol)
         section = None if skipped else evaluation.nested_networks
         if section is None and evaluation.network_seeds == 1:
-            progress.note = "no GPU: left out, as the protocol asks"
+            none = "the protocol asks for none"
+            progress.note = "no GPU: left out, as the protocol asks" if skipped else none
             return _result(NetworkChecks(), skipped)
         patients = training_set(read_cohort(cohort), crops)
         nested = seeds = None
