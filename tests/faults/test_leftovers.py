@@ -13,8 +13,12 @@ OWNER = """
 import pathlib, subprocess, sys, time
 from flows.leftovers import take_over
 take_over(pathlib.Path(sys.argv[1]))
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
-print(child.pid, flush=True)
+subprocess.Popen([sys.executable, "-c", sys.argv[2]])
+time.sleep(300)
+"""
+CHILD = """
+import os, time
+print(os.getpid(), flush=True)  # by itself: a process just started has no environment yet
 time.sleep(300)
 """
 
@@ -27,7 +31,7 @@ def start(monkeypatch):
 
     def start(home):
         owner = subprocess.Popen(
-            [sys.executable, "-c", OWNER, str(home)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", OWNER, str(home), CHILD], stdout=subprocess.PIPE, text=True
         )
         child = psutil.Process(int(owner.stdout.readline()))
         started.extend([owner, child])
