@@ -1,9 +1,7 @@
 """The beginning of a run, and its end where it fails."""
 
-import gc
 import json
 import threading
-import traceback
 from datetime import UTC, datetime
 
 import yaml
@@ -12,7 +10,6 @@ from components.cohort.dataset import Dataset
 from components.errors import ArmwiseError
 from components.platform.champion import repair
 from components.platform.data_version import DataVersion
-from components.platform.faults import causes
 from components.platform.history import read_history
 from components.platform.pages import describe_experiment
 from components.platform.past_runs import PROTOCOL_FILE, SOFTWARE_FILE
@@ -128,16 +125,8 @@ def give_up(run: StudyRun, error: BaseException) -> None:
     reason = str(error) if isinstance(error, ArmwiseError) else type(error).__name__
     # What is no Exception asks the process to end: Ctrl+C, or the signal of a worker that stops.
     status = "FAILED" if isinstance(error, Exception) else "KILLED"
-    _let_go(error)
     with _closing:
         run.tracking.set_tags(run.run_id, {"armwise.stopped_by": reason[:5000]})
         run.tracking.finish_nested(run.run_id, status)
         if stopped:
             leave_stopped()
-
-
-def _let_go(error: BaseException) -> None:
-    """Ends what an error cut short: a write of MLflow's that lives on keeps SQLite's lock."""
-    for one in causes(error):
-        traceback.clear_frames(one.__traceback__)
-    gc.collect()
