@@ -10,7 +10,7 @@ Run `python -m benchmarks.search_overhead`. The exit status is 1 where less than
 """
 
 import argparse
-import re
+import shutil
 import sys
 import tempfile
 import time
@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import ray
-from ray._private.internal_api import memory_summary
 
 from benchmarks.search_replay import PROTOCOL, cohort
 from components.networks.records import Configuration, EpochMetrics, TrialResult
@@ -38,7 +37,7 @@ class Timed(SearchRuns):
     began = 0.0
     first: float | None = None
     in_mlflow = 0.0
-    store = ""
+    in_store = 0.0
 
     def on_epoch(self, configuration: Configuration, metrics: EpochMetrics) -> None:
         """An epoch, with the time that MLflow takes for it."""
@@ -47,9 +46,7 @@ class Timed(SearchRuns):
             self.first = start - self.began - metrics.seconds
         super().on_epoch(configuration, metrics)
         self.in_mlflow += time.monotonic() - start
-        if metrics.epoch == 4 and not self.store:
-            found = re.search(r"Plasma memory usage .*", memory_summary(stats_only=True))
-            self.store = found[0] if found else "unknown"
+        self.in_store = max(self.in_store, shared_mib())
 
     def on_end(self, result: TrialResult) -> None:
         """An end, with the time that MLflow takes for it."""
@@ -66,6 +63,7 @@ def measure(folder: Path, *, n: int, px: int, workers: int) -> dict[str, Any]:
     tracking = Tracking(f"sqlite:///{folder / 'mlflow.db'}", "overhead")
     study = tracking.study_run("study", name="study", tags={})
     runs = Timed(tracking, study_run=study, study_key="search", progress=None)
+    before = shared_mib()
     start = time.monotonic()
     with ray_session(temp_dir=folder / "ray", num_cpus=workers):
         up = time.monotonic() - start
@@ -92,10 +90,15 @@ def measure(folder: Path, *, n: int, px: int, workers: int) -> dict[str, Any]:
         "Ray's start": up,
         "until the first epoch": runs.first,
         "MLflow in all": runs.in_mlflow,
-        "object store": runs.store,
+        "object store MiB": runs.in_store - before,
         "crops MiB": patients.crops.nbytes / 2**20,
         "a worker reads the crops in place": crops,
     }
+
+
+def shared_mib() -> float:
+    """MiB of shared memory in use on this machine, where Ray keeps its objects."""
+    return shutil.disk_usage("/dev/shm").used / 2**20
 
 
 def _in_place(patients: Any) -> bool:

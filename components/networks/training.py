@@ -46,12 +46,17 @@ class TrainingPlan:
     mixed_precision: bool
 
 
+def gpus_of_trial(search: SearchSection) -> float:
+    """GPUs, or the share of one, that a trial occupies on this machine; 0 where it has none."""
+    return search.gpus_per_trial if pick_device().type == "cuda" else 0.0
+
+
 def plan_training(search: SearchSection, backbone: BackboneSection, *, seed: int) -> TrainingPlan:
     """The plan of a protocol on this machine.
 
     bfloat16 is used where it is asked for and the device computes with it.
     """
-    device = pick_device() if search.gpus_per_trial > 0 else torch.device("cpu")
+    device = torch.device("cuda" if gpus_of_trial(search) > 0 else "cpu")
     return TrainingPlan(
         section=backbone,
         total_epochs=search.rungs[-1],

@@ -6,7 +6,9 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
+from ray.tune.search.basic_variant import BasicVariantGenerator
 
+from components.networks.backbones import BACKBONES
 from components.networks.records import Configuration, EpochMetrics
 from components.platform.halving import Standing, TrialRow, standing
 
@@ -25,7 +27,9 @@ class GroupHalving(FIFOScheduler):
     """Synchronous halving within each backbone; holds nothing but the rungs.
 
     A trial pauses at a rung until all of its backbone have reached it. Pausing frees its place, and
-    the process stays for the next trial.
+    the process stays for the next trial: of those that may train, the one with the most arithmetic
+    before it, so that backbones come to their ends together and none is left alone (the rule of
+    the critical path).
     """
 
     def __init__(self, rungs: Sequence[int], reduction: int) -> None:
@@ -46,7 +50,7 @@ class GroupHalving(FIFOScheduler):
         return str(self.CONTINUE if done < due.until or done >= self._rungs[-1] else self.PAUSE)
 
     def choose_trial_to_run(self, controller: Any) -> Trial | None:
-        """End the losers of a rung, then name a trial that is not begun or may go on."""
+        """End the losers of a rung, then name the longest way to go that is open."""
         trials = controller.get_trials()
         due = self._standing(trials)
         waiting = [t for t in trials if t.status in (Trial.PENDING, Trial.PAUSED)]
@@ -54,13 +58,19 @@ class GroupHalving(FIFOScheduler):
             for trial in waiting:
                 controller.stop_trial(trial)
             return None
+        ready = []
         for trial in waiting:
             standing_of = due[configuration_of(trial).key]
             if standing_of.is_out:
                 controller.stop_trial(trial)
             elif trial.status == Trial.PENDING or _done(trial) < standing_of.until:
-                return trial
-        return None
+                ready.append(trial)
+        return max(ready, key=self._arithmetic_ahead, default=None)
+
+    def _arithmetic_ahead(self, trial: Trial) -> int:
+        """What training the trial to the end takes, in units that all backbones share."""
+        cost = BACKBONES[configuration_of(trial).backbone].multiply_adds
+        return cost * (self._rungs[-1] - _done(trial))
 
     def _standing(
         self, trials: Sequence[Trial], *, newest: tuple[Trial, dict[str, Any]] | None = None
@@ -83,6 +93,34 @@ def _done(trial: Trial) -> int:
 def has_failed(trials: Sequence[Trial]) -> bool:
     """Whether a trial has failed for good, so that the search is being given up."""
     return any(trial.status == Trial.ERROR for trial in trials)
+
+
+class KeepsWorkers(BasicVariantGenerator):
+    """Ray's list of trials, which counts as finished only when the last of them has ended.
+
+    Ray ends idle workers as soon as nothing more is to be suggested. A trial that then goes on from
+    a rung waits seconds for a new worker to import torch.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open: set[str] = set()
+
+    def is_finished(self) -> bool:
+        """Whether all trials have been named and have ended."""
+        return bool(super().is_finished()) and not self._open
+
+    def next_trial(self) -> Trial | None:
+        """The next trial, if there is one."""
+        trial = super().next_trial()
+        if trial is not None:
+            self._open.add(trial.trial_id)
+        return trial
+
+    def on_trial_complete(self, trial_id: str, *args: Any, **kwargs: Any) -> None:
+        """A trial has ended, well or not."""
+        super().on_trial_complete(trial_id, *args, **kwargs)
+        self._open.discard(trial_id)
 
 
 class Relay(Callback):

@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from ray import tune
 
 from components.errors import ArmwiseError, PlatformError
+from components.networks.device import set_libraries_aside
 from components.networks.frozen_trunk import frozen_adaptations
 from components.networks.initialization import prepare_weights
 from components.networks.labels import fold_lessons
 from components.networks.losses import loss_adaptations
 from components.networks.records import Configuration, EpochMetrics, SearchResult, TrialResult
 from components.networks.shared_states import SharedStates
-from components.networks.training import plan_training, precision_adaptations
+from components.networks.training import gpus_of_trial, plan_training, precision_adaptations
 from components.networks.training_set import TrainingSet
 from components.networks.trial import (
     SearchTask,
@@ -204,6 +205,7 @@ def _settle(task: SearchTask, configuration: Configuration) -> TrialResult:
 def _trial(config: dict[str, Any], *, task: SearchTask) -> None:
     """What Ray runs in a worker for each trial."""
     os.environ["TUNE_FUNCTION_THREAD_TIMEOUT_S"] = str(_ENDING_S)
+    set_libraries_aside()
     configuration = Configuration.model_validate(config["configuration"])
 
     def report(history: tuple[EpochMetrics, ...]) -> None:
@@ -226,13 +228,13 @@ def _tune(
     if task.shared is not None:
         record, filesystem = filesystem_for_ray(f"{task.shared.url}/ray")
     relay = Relay(listener.on_epoch, lambda found: listener.on_end(_settle(task, found)))
-    gpus = search.gpus_per_trial if task.plan.device == "cuda" else 0.0
     tune_config, space = configurations.for_ray(
         task.folder, _kept(task, configurations), shared=task.shared
     )
     tuner = tune.Tuner(
         tune.with_resources(
-            tune.with_parameters(_trial, task=task), {"cpu": search.cpus_per_trial, "gpu": gpus}
+            tune.with_parameters(_trial, task=task),
+            {"cpu": search.cpus_per_trial, "gpu": gpus_of_trial(search)},
         ),
         param_space=space,
         tune_config=tune_config,

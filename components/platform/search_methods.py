@@ -14,7 +14,7 @@ from components.networks.shared_states import SharedStates
 from components.networks.trial import TrialState
 from components.platform.asha_scheduler import TARGET, GroupAsha, ToTheEnd, asha_milestones
 from components.platform.halving import TrialRow, epochs_of_group, standing
-from components.platform.halving_scheduler import GroupHalving
+from components.platform.halving_scheduler import GroupHalving, KeepsWorkers
 from components.platform.optuna_searcher import GroupOptuna
 from components.study.files import written_whole
 from components.study.protocol.backbone import BackboneSection
@@ -146,7 +146,7 @@ class Configurations:
         }[search.method]()
         ordered = sorted(self._beforehand(), key=lambda found: cost[found.backbone])
         grid = tune.grid_search([found.model_dump() for found in ordered])
-        config = tune.TuneConfig(scheduler=scheduler, reuse_actors=True)
+        config = tune.TuneConfig(search_alg=KeepsWorkers(), scheduler=scheduler, reuse_actors=True)
         return config, {"configuration": grid}
 
     def unfinished(self, folder: Path, kept: Mapping[str, TrialState]) -> list[str]:

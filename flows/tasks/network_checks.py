@@ -5,11 +5,10 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-from components.networks.device import pick_device
 from components.networks.honesty_records import NestedNetworks, NetworkChecks, SeedSpread
 from components.networks.nested import nested_networks
 from components.networks.seeds import seed_spread
-from components.networks.training import plan_training
+from components.networks.training import gpus_of_trial, plan_training
 from components.networks.training_set import TrainingSet
 from components.platform.compute import ray_map
 from components.study.protocol import NestedNetworksSection, Protocol
@@ -84,7 +83,7 @@ def _result(checks: NetworkChecks, said: list[Adaptation]) -> Result:
 def _skipped(protocol: Protocol) -> list[Adaptation]:
     """What is to be said where the protocol leaves out the nested folds on a machine like this."""
     section = protocol.evaluation.nested_networks
-    on_gpu = protocol.search.gpus_per_trial > 0 and pick_device().type == "cuda"
+    on_gpu = gpus_of_trial(protocol.search) > 0
     if section is None or section.when == "always" or on_gpu:
         return []
     return [
@@ -119,8 +118,7 @@ def _nested(
 def _trial_map(protocol: Protocol) -> Callable[..., Iterator[Any]]:
     """Ray's map, each call with what a trial of the search occupies."""
     search = protocol.search
-    gpus = search.gpus_per_trial if pick_device().type == "cuda" else 0.0
-    return partial(ray_map, num_cpus=search.cpus_per_trial, num_gpus=gpus)
+    return partial(ray_map, num_cpus=search.cpus_per_trial, num_gpus=gpus_of_trial(search))
 
 
 def _seeds(

@@ -1,4 +1,4 @@
-"""ASHA and Optuna within each backbone, told of trials without a cluster."""
+"""Halving, ASHA and Optuna within each backbone, told of trials without a cluster."""
 
 from types import SimpleNamespace
 
@@ -7,6 +7,7 @@ import pytest
 from components.networks.records import Configuration, EpochMetrics
 from components.networks.trial import TrialState
 from components.platform.asha_scheduler import GroupAsha, asha_milestones
+from components.platform.halving_scheduler import GroupHalving, KeepsWorkers
 from components.platform.optuna_searcher import GroupOptuna
 from components.platform.search_methods import epochs_at_most, ladder_of, method_adaptations
 from components.study.protocol import SearchSection, SearchSpace
@@ -213,3 +214,50 @@ def test_optuna_taken_up_again_keeps_what_was_drawn_and_tells_what_was_finished(
     assert len({one.learning_rate for one in again}) == 8
     ended = found._studies["resnet18"]._ot_study.trials
     assert [trial.state.name for trial in ended] == ["COMPLETE"] * 4
+
+
+def waiting(backbone, number, *targets, status="PAUSED"):
+    """A trial of Ray's that has trained as many epochs as it has targets."""
+    rows = [metrics.model_dump(mode="json") for metrics in history(*targets)]
+    return SimpleNamespace(
+        status=status,
+        config={"configuration": configuration(number, backbone).model_dump()},
+        last_result={"history": rows},
+    )
+
+
+def chosen(*trials):
+    stopped = []
+    controller = SimpleNamespace(get_trials=lambda: list(trials), stop_trial=stopped.append)
+    return GroupHalving((2, 4, 8), 2).choose_trial_to_run(controller), stopped
+
+
+def test_the_trial_with_the_most_arithmetic_ahead_trains_first():
+    small, large = waiting("resnet18", 0, status="PENDING"), waiting("resnet50", 0)
+    assert chosen(small, large) == (large, [])
+    # Four epochs of ResNet50 are still more than eight of ResNet18, two are not.
+    far = waiting("resnet50", 0, 0.7, 0.7, 0.7, 0.7)
+    assert chosen(small, far) == (far, [])
+    near = waiting("resnet50", 0, *[0.7] * 6)
+    assert chosen(small, near) == (small, [])
+
+
+def test_who_waits_at_a_rung_or_is_out_is_not_chosen():
+    running = waiting("resnet50", 1, 0.7, status="RUNNING")
+    at_rung = waiting("resnet50", 0, 0.7, 0.7)
+    begun = waiting("resnet18", 0, 0.7)
+    assert chosen(running, at_rung, begun) == (begun, [])
+    loser = waiting("resnet50", 1, 0.6, 0.6)
+    assert chosen(loser, at_rung, begun) == (at_rung, [loser])
+
+
+def test_the_list_of_trials_is_finished_when_the_last_trial_has_ended():
+    named = KeepsWorkers()
+    trials = [SimpleNamespace(trial_id="a"), SimpleNamespace(trial_id="b")]
+    named._trial_generator = iter(trials)
+    assert [named.next_trial(), named.next_trial(), named.next_trial()] == [*trials, None]
+    assert not named.is_finished()
+    named.on_trial_complete("a")
+    assert not named.is_finished()
+    named.on_trial_complete("b", error=True)
+    assert named.is_finished()
