@@ -86,7 +86,7 @@ def draw_probability_calibration(
     axes.set_xlabel("Predicted probability of high risk")
     axes.set_ylabel("Observed share (95% interval)")
     axes.grid(visible=True)
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
     return figure
 
 
