@@ -124,7 +124,11 @@ class KeepsWorkers(BasicVariantGenerator):
 
 
 class Relay(Callback):
-    """Passes each epoch on once, however often a trial reports it, and each trial's end."""
+    """Passes each epoch on once, however often a trial reports it, and each trial's end.
+
+    `lost_on_the_way` says of a trial that failed for good that Ray did not try it again: it counts
+    a worker twice that is gone when the next trial is handed to it, and gives that trial up.
+    """
 
     def __init__(
         self,
@@ -134,6 +138,9 @@ class Relay(Callback):
         self._on_epoch = on_epoch
         self._on_end = on_end
         self._passed: dict[str, int] = {}
+        self._ended: set[str] = set()
+        self._recovered: tuple[str, int] | None = None
+        self.lost_on_the_way = False
 
     def __reduce__(self) -> tuple[type[Callback], tuple[()]]:
         """What Ray writes to disk of it: nothing. Listeners hold open files and connections.
@@ -151,5 +158,15 @@ class Relay(Callback):
 
     def on_trial_complete(self, *_: Any, trials: list[Trial], trial: Trial, **__: Any) -> None:
         """Pass on the end of a trial, unless the search as a whole is being given up."""
-        if not has_failed(trials):
-            self._on_end(configuration_of(trial))
+        configuration = configuration_of(trial)
+        if not has_failed(trials) and configuration.key not in self._ended:
+            self._ended.add(configuration.key)
+            self._on_end(configuration)
+
+    def on_trial_recover(self, iteration: int, *_: Any, trial: Trial, **__: Any) -> None:
+        """Note which trial is to be tried again, and when that was said."""
+        self._recovered = (trial.trial_id, iteration)
+
+    def on_trial_error(self, iteration: int, *_: Any, trial: Trial, **__: Any) -> None:
+        """See whether the same step of Ray's said before that the trial is to be tried again."""
+        self.lost_on_the_way = self._recovered == (trial.trial_id, iteration)

@@ -7,6 +7,7 @@ of the search, which a crash can leave behind the truth, is never asked.
 """
 
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Sequence
@@ -49,6 +50,8 @@ from components.study.protocol.backbone import BackboneSection
 from components.study.protocol.evaluation import EvaluationSection
 from components.study.protocol.label import LabelSection
 from components.study.protocol.search import SearchSection
+
+_LOGGER = logging.getLogger(__name__)
 
 STATE_VERSION = 1
 """Of what a trial keeps; states of another version are not taken up again."""
@@ -222,12 +225,28 @@ def _tune(
     search: SearchSection,
     listener: TrialListener,
 ) -> None:
+    relay = Relay(listener.on_epoch, lambda found: listener.on_end(_settle(task, found)))
+    lost = 0
+    while (error := _tune_once(task, configurations, search=search, relay=relay)) is not None:
+        if not relay.lost_on_the_way or lost == search.max_failures:
+            _raise(error, attempts=search.max_failures + 1, storage=task.folder)
+        lost += 1
+        _LOGGER.warning(
+            "a worker was lost when the next trial was handed to it (%s); the search goes on from "
+            "what its trials have kept",
+            type(error).__name__,
+        )
+
+
+def _tune_once(
+    task: SearchTask, configurations: Configurations, *, search: SearchSection, relay: Relay
+) -> Exception | None:
+    """Ray's search from what the trials have kept; the error that ended it, if one did."""
     # What Ray writes of a search holds nothing that is needed after it.
     record, filesystem = str(task.folder / "ray"), None
     shutil.rmtree(record, ignore_errors=True)
     if task.shared is not None:
         record, filesystem = filesystem_for_ray(f"{task.shared.url}/ray")
-    relay = Relay(listener.on_epoch, lambda found: listener.on_end(_settle(task, found)))
     tune_config, space = configurations.for_ray(
         task.folder, _kept(task, configurations), shared=task.shared
     )
@@ -249,8 +268,7 @@ def _tune(
     )
     errors = [result.error for result in tuner.fit() if result.error is not None]
     shutil.rmtree(task.folder / "ray", ignore_errors=True)
-    if errors:
-        _raise(errors[0], attempts=search.max_failures + 1, storage=task.folder)
+    return errors[0] if errors else None
 
 
 def _raise(error: Exception, *, attempts: int, storage: Path) -> None:

@@ -112,6 +112,21 @@ class Killer(Heard):
             os.kill(self.killed, signal.SIGKILL)
 
 
+class KillerAtTheRung(Heard):
+    """Kills all workers when the last trial reports the first rung: those that wait there too."""
+
+    killed = 0
+
+    def on_epoch(self, configuration, metrics):
+        super().on_epoch(configuration, metrics)
+        if sum(epoch == 1 for _, epoch in self.epochs) == 4 and not self.killed:
+            workers = trial_processes(psutil.Process())
+            self.killed = len(workers)
+            for worker in workers:
+                worker.kill()
+            psutil.wait_procs(workers, timeout=10)
+
+
 @pytest.fixture(scope="module")
 def temp_dir():
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
@@ -124,8 +139,10 @@ def session(temp_dir):
         yield
 
 
-def search_with(listener, storage, *, shared=None, **changes):
+def search_with(listener, storage, *, shared=None, backbones=None, **changes):
     patients, sections = cohort_and_sections()
+    if backbones is not None:
+        sections["backbone"] = sections["backbone"].model_copy(update={"names": backbones})
     sections["search"] = sections["search"].model_copy(update=changes)
     return run_search(
         patients, **sections, seed=SEED, storage=storage, listener=listener, shared=shared
@@ -199,6 +216,18 @@ def test_a_killed_trial_comes_back_and_nothing_changes(undisturbed, tmp_path):
         for found in (expected, result)
     ]
     assert choices[0] == choices[1]
+
+
+def test_a_worker_that_is_gone_when_a_trial_is_handed_to_it_is_replaced(session, tmp_path, caplog):
+    killer = KillerAtTheRung()
+
+    result = search_with(killer, tmp_path, backbones=("resnet18",), configurations=4)
+
+    assert killer.killed == 2
+    assert "lost when the next trial was handed to it" in caplog.text
+    assert sorted(t.status for t in result.trials) == ["finished"] * 2 + ["stopped"] * 2
+    assert len(killer.epochs) == len(set(killer.epochs)) == 4 + 2
+    assert len(killer.ends) == 4
 
 
 TIMED = [pytest.param(method, marks=pytest.mark.campaign) for method in ("asha", "optuna")]
