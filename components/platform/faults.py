@@ -28,7 +28,7 @@ def explained(error: BaseException, *, home: Path, study: Path) -> PlatformError
     if is_disk_full(error):
         inner = [place for place in home.glob("*") if place.is_dir()]
         return disk_full(error, places=(study, study / ".dvc" / "cache", home, *inner))
-    if any(text in str(one) for one in causes(error) for text in _LOCKED_TEXTS):
+    if any(text in str(one) for one in _causes(error) for text in _LOCKED_TEXTS):
         msg = (
             f"MLflow's database in {home} was locked by another process while it was needed; end "
             "what holds it and run the same command again: it goes on where it stopped"
@@ -42,7 +42,7 @@ def is_disk_full(error: BaseException) -> bool:
     return any(
         (isinstance(one, OSError) and one.errno in _FULL)
         or any(text in str(one) for text in _FULL_TEXTS)
-        for one in causes(error)
+        for one in _causes(error)
     )
 
 
@@ -53,7 +53,7 @@ def disk_full(error: BaseException, *, places: Iterable[Path]) -> PlatformError:
         error: Its file is the place, where it names one.
         places: Where else it may have been; the fullest is named.
     """
-    files = [one.filename for one in causes(error) if isinstance(one, OSError) and one.filename]
+    files = [one.filename for one in _causes(error) if isinstance(one, OSError) and one.filename]
     named = [Path(str(file)).parent for file in files]
     there = [place for place in (named or (*places, Path(tempfile.gettempdir()))) if place.is_dir()]
     if not there:
@@ -68,7 +68,7 @@ def disk_full(error: BaseException, *, places: Iterable[Path]) -> PlatformError:
     return PlatformError(msg)
 
 
-def causes(error: BaseException | None) -> Iterator[BaseException]:
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     """An error and all that stands behind it, each once."""
     seen: set[int] = set()
     waiting = [error]

@@ -98,29 +98,13 @@ def has_failed(trials: Sequence[Trial]) -> bool:
 class KeepsWorkers(BasicVariantGenerator):
     """Ray's list of trials, which counts as finished only when the last of them has ended.
 
-    Ray ends idle workers as soon as nothing more is to be suggested. A trial that then goes on from
-    a rung waits seconds for a new worker to import torch.
+    Ray ends idle workers as soon as no trial waits for its first place and nothing more is to be
+    suggested. A trial that then goes on from a rung waits seconds for a new one to import torch.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._open: set[str] = set()
 
     def is_finished(self) -> bool:
         """Whether all trials have been named and have ended."""
-        return bool(super().is_finished()) and not self._open
-
-    def next_trial(self) -> Trial | None:
-        """The next trial, if there is one."""
-        trial = super().next_trial()
-        if trial is not None:
-            self._open.add(trial.trial_id)
-        return trial
-
-    def on_trial_complete(self, trial_id: str, *args: Any, **kwargs: Any) -> None:
-        """A trial has ended, well or not."""
-        super().on_trial_complete(trial_id, *args, **kwargs)
-        self._open.discard(trial_id)
+        return bool(super().is_finished()) and not self._live_trials
 
 
 class Relay(Callback):
